@@ -1,0 +1,81 @@
+/* Stage 1: camera -> packets. One thread per camera owns the connection, the reconnect timer and
+ * (from the packet ring on) the current GOP. A kind of source is one capture_ops table. */
+#pragma once
+
+#include "base/log.h"
+#include "base/opt.h"
+#include "base/thread.h"
+#include "bus/bus.h"
+#include "model/packet.h"
+
+#define CAPTURE_URL_BYTES 512
+
+enum rtsp_transport { TRANSPORT_TCP, TRANSPORT_UDP };
+
+struct capture_conf {
+    char url[CAPTURE_URL_BYTES]; /* rtsp:// rtsps:// file path, or "scene" */
+    char username[64], password[128];
+    int transport;      /* enum rtsp_transport */
+    bool paced;         /* files: play at their own speed, not as fast as possible */
+    bool loop;          /* files: start over at the end */
+    int64_t timeout_us; /* without a packet the connection counts as lost */
+};
+
+/* Rows for struct capture_conf, to be placed inside the camera's section. */
+extern const struct section capture_section;
+
+struct capture_ops {
+    const char *name;
+    size_t priv_size; /* zeroed before open */
+    /* Whether this source serves the URL. Probed in list order. */
+    bool (*accepts)(const char *url);
+    /* Connects and learns the stream. stop turns true when the thread should give up waiting. */
+    bool (*open)(void *priv, const struct capture_conf *conf, const atomic_bool *stop,
+                 struct err *err);
+    /* The next picture's packet; blocks, and paces if the source has no pace of its own and
+     * conf->paced. Stamps: pts_us from the source's own zero, TIME_UNKNOWN if it has none; wall_us if
+     * the source knows it. A NULL packet with true: end of input. */
+    bool (*read)(void *priv, struct packet **ret, struct err *err);
+    void (*close)(void *priv); /* also after a failed open */
+    bool live; /* the source sets the pace; its loss is worth reconnecting */
+};
+extern const struct capture_ops capture_lavf, capture_scene;
+
+/* The table that serves the URL, by its scheme; lavf takes what nobody else does. */
+const struct capture_ops *capture_find(const char *url);
+
+enum camera_state {
+    CAMERA_CONNECTING,
+    CAMERA_ONLINE,
+    CAMERA_RETRYING, /* lost or refused; will be tried again */
+    CAMERA_ENDED,    /* a file that was not to be looped */
+};
+
+/* Where packets go. Blocks when the camera must not drop (analyze); takes the packet. */
+typedef void capture_sink_fn(void *ctx, struct packet *packet);
+
+struct capture_params {
+    int camera;       /* index */
+    const char *name; /* of the camera; borrowed for the capture's life */
+    const struct capture_conf *conf; /* borrowed for the capture's life */
+    /* Wall time of a file's first picture; TIME_UNKNOWN: its creation tag, else unknown. Live
+     * sources are stamped from the clock. */
+    int64_t start_wall_us;
+    const struct clock *clock;
+    struct log log;
+    struct bus *bus; /* camera state changes go here; NULL: nowhere */
+    capture_sink_fn *sink;
+    void *sink_ctx;
+};
+
+struct capture;
+
+NODISCARD bool capture_start(const struct capture_params *params, struct capture **ret,
+                             struct err *err);
+/* Asks the thread to stop; returns at once. Any thread. */
+void capture_stop(struct capture *capture);
+/* Waits for the thread, frees. */
+void capture_join(struct capture **capture);
+
+/* Share of a file already read, 0..1, for progress; < 0 when unknown. Any thread. */
+double capture_progress(const struct capture *capture);

@@ -1,0 +1,42 @@
+/* The whole configuration: gathers the option tables of all rooms into one file's structure. A loaded
+ * configuration is immutable. */
+#pragma once
+
+#include "base/conf.h"
+#include "batch/batch.h"
+#include "capture/capture.h"
+#include "detect/detect.h"
+#include "model/zone.h"
+#include "motion/motion.h"
+#include "risk/risk.h"
+#include "serve/serve.h"
+#include "store/store.h"
+#include "track/track.h"
+
+#define CAMERAS_MAX 64
+
+struct camera_conf {
+    char name[OPT_NAME_BYTES];
+    bool enabled;
+    struct capture_conf capture;
+    struct motion_conf motion;
+    struct opt_map zones; /* struct zone_conf */
+    struct opt_map lines; /* struct line_conf */
+};
+
+struct config {
+    int log_level; /* enum log_level */
+    struct serve_conf serve;
+    struct store_conf store;
+    struct detect_conf detect;
+    struct track_conf track;
+    struct batch_conf batch;
+    struct risk_conf risk;
+    struct opt_map cameras; /* struct camera_conf */
+};
+extern const struct section config_section;
+
+static inline const struct camera_conf *config_camera(const struct config *config, int index)
+{
+    return (const struct camera_conf *)config->cameras.items + index;
+}

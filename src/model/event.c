@@ -1,0 +1,58 @@
+#include "model/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const event_state_names[] = {"open", "closed", NULL};
+const char *const close_reason_names[] = {"",       "window",       "quiet", "tracks",
+                                          "end_of_input", "shutdown", NULL};
+const char *const risk_level_names[] = {"unknown", "low", "medium", "high", "critical", NULL};
+
+enum risk_level risk_level_of(int score)
+{
+    if (score < 0)
+        return RISK_UNKNOWN;
+    if (score <= 29)
+        return RISK_LOW;
+    if (score <= 59)
+        return RISK_MEDIUM;
+    return score <= 84 ? RISK_HIGH : RISK_CRITICAL;
+}
+
+struct event *event_new(void)
+{
+    struct event *e = NEW(struct event);
+    atomic_init(&e->refs, 1);
+    e->wall_start_us = e->wall_end_us = TIME_UNKNOWN;
+    e->verdict.score = SCORE_NONE;
+    return e;
+}
+
+struct event *event_ref(struct event *e)
+{
+    atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+    return e;
+}
+
+void event_unref(struct event **event)
+{
+    struct event *e = *event;
+    *event = NULL;
+    if (!e || atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (int i = 0; i < e->track_count; i++)
+        frame_unref(&e->tracks[i].picture);
+    free(e);
+}
+
+struct event *event_copy(const struct event *src)
+{
+    struct event *e = NEW(struct event);
+    memcpy((char *)e + offsetof(struct event, id), (const char *)src + offsetof(struct event, id),
+           sizeof *e - offsetof(struct event, id));
+    atomic_init(&e->refs, 1);
+    for (int i = 0; i < e->track_count; i++)
+        if (e->tracks[i].picture)
+            frame_ref(e->tracks[i].picture);
+    return e;
+}

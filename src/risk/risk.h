@@ -1,0 +1,40 @@
+/* Stage 7: event -> verdict. A scorer is one scorer_ops table; the rules are the first and always run:
+ * no event is seen without their score. Pure: the same event gives the same verdict. */
+#pragma once
+
+#include "base/err.h"
+#include "base/opt.h"
+#include "model/event.h"
+
+struct risk_conf {
+    char rules[256];            /* a rules file; empty: the built-in set */
+    struct opt_times night;     /* local time */
+    struct opt_times away;      /* when nobody is expected; empty (from == to): never */
+    char timezone[64];          /* "Europe/Berlin"; empty: the machine's */
+};
+extern const struct section risk_section;
+
+/* What a scorer may know beyond the event itself. All borrowed for the call. */
+struct risk_context {
+    const struct opt_map *zones; /* struct zone_conf of the event's camera */
+    const struct opt_map *lines; /* struct line_conf */
+};
+
+struct scorer_ops {
+    const char *name;
+    size_t priv_size;
+    bool (*open)(void *priv, const struct risk_conf *conf, struct err *err);
+    /* Fills *ret. Fails only if it could not judge at all. */
+    bool (*score)(void *priv, const struct event *event, const struct risk_context *context,
+                  struct verdict *ret, struct err *err);
+    void (*close)(void *priv);
+};
+extern const struct scorer_ops scorer_rules;
+
+struct scorer;
+NODISCARD bool scorer_open(const struct scorer_ops *ops, const struct risk_conf *conf,
+                           struct scorer **ret, struct err *err);
+void scorer_close(struct scorer **scorer);
+NODISCARD bool scorer_score(struct scorer *scorer, const struct event *event,
+                            const struct risk_context *context, struct verdict *ret,
+                            struct err *err);

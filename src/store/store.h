@@ -1,0 +1,87 @@
+/* Stage 8: keep it. One thread owns the only write connection; changes are committed in groups, event
+ * and outbox row in one transaction, and published after the commit. Reading goes through handles of
+ * its own, one per reading thread. Snapshots are files next to the database, written before the row
+ * that names them. The only room with SQL. */
+#pragma once
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/opt.h"
+#include "base/thread.h"
+#include "bus/bus.h"
+#include "model/event.h"
+
+struct store_conf {
+    char path[256];        /* directory; empty: $XDG_STATE_HOME/hsi or ~/.local/state/hsi */
+    int64_t keep_us;       /* events older than this are deleted, with their pictures */
+    int64_t keep_bytes;    /* pictures and database together; oldest events go first */
+    bool snapshots;        /* write pictures at all */
+    int64_t group_us;      /* longest wait for company before a commit */
+};
+extern const struct section store_section;
+
+struct store;
+
+struct store_params {
+    const struct store_conf *conf; /* borrowed for the store's life */
+    const struct clock *clock;
+    struct log log;
+    struct bus *bus; /* committed changes go here; NULL: nowhere */
+};
+
+/* Opens or creates the database, migrates it, starts the writer thread. Fails with ERR_DATA_LOSS for
+ * a database that is damaged or newer than this program, ERR_UNAVAILABLE when another hsi holds it. */
+NODISCARD bool store_open(const struct store_params *params, struct store **ret, struct err *err);
+
+/* Commits what was put, stops the thread, closes. */
+void store_close(struct store **store);
+
+/* Takes the change (an event snapshot with its verdict). Blocks when the store is behind: events may
+ * not be dropped. Any thread; changes of one event must come from one thread, in order. */
+void store_put_event(struct store *store, struct event *event);
+
+/* Waits until everything put before is committed. */
+void store_flush(struct store *store);
+
+struct store_stats {
+    int64_t events, commits, outbox_seq; /* outbox_seq: the newest */
+    int64_t failed;                      /* commits that had to be tried again */
+    int64_t bytes;                       /* on disk, last time it was counted */
+};
+struct store_stats store_stats(const struct store *store);
+
+/* --- reading: a handle per thread, never the writer's connection --- */
+struct store_reader;
+NODISCARD bool store_reader_open(struct store *store, struct store_reader **ret, struct err *err);
+void store_reader_close(struct store_reader **reader);
+
+struct event_query {
+    char camera[OPT_NAME_BYTES]; /* empty: all */
+    int min_level;               /* enum risk_level; RISK_UNKNOWN: all */
+    struct uuid before;          /* cursor: only events with a smaller id; zero: from the newest */
+    int limit;                   /* 1..100 */
+};
+
+/* Appends the page to the open JSON object as "items": [event, ...] (newest first) and
+ * "next_cursor": id or null. The event's JSON is the one of event_json. */
+NODISCARD bool store_list_events(struct store_reader *reader, const struct event_query *query,
+                                 struct json *out, struct err *err);
+
+/* Appends one event, with tracks and reasons, as an object under key. ERR_NOT_FOUND. */
+NODISCARD bool store_get_event(struct store_reader *reader, const struct uuid *id, struct json *out,
+                               const char *key, struct err *err);
+
+/* Events' changes after seq, oldest first, for resuming: calls fn with each outbox row until it
+ * returns false or limit is reached. */
+typedef bool store_outbox_fn(void *ctx, int64_t seq, const char *json, size_t bytes);
+NODISCARD bool store_read_outbox(struct store_reader *reader, int64_t after_seq, int limit,
+                                 store_outbox_fn *fn, void *ctx, struct err *err);
+
+/* Path of an event's picture: of its best track, or of the given one; boxed: with the box drawn.
+ * ERR_NOT_FOUND. out: at least 512 bytes. */
+NODISCARD bool store_snapshot_path(struct store_reader *reader, const struct uuid *event,
+                                   const struct uuid *track, bool boxed, char *out, size_t bytes,
+                                   struct err *err);
+
+/* One JSON form of an event everywhere: API, WebSocket, outbox, analyze. */
+void event_json(struct json *out, const char *key, const struct event *event);

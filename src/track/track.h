@@ -1,0 +1,41 @@
+/* Stage 5: detections -> tracks. Association over time, zones, lines, dwell; what has come to rest is
+ * remembered and stays silent. One per camera, on the scene thread; pure: no clock, no I/O. */
+#pragma once
+
+#include "base/opt.h"
+#include "base/uuid7.h"
+#include "model/event.h"
+
+#define TRACKS_MAX 128 /* alive at once per camera; more detections are ignored and counted */
+
+struct track_conf {
+    double confirm_score;   /* score that may start a track */
+    int confirm_hits;       /* sightings that confirm it */
+    int64_t max_gap_us;     /* unseen this long, a moving object has left */
+    int64_t stationary_us;  /* at rest this long, an object is stationary */
+};
+extern const struct section track_section;
+
+/* One object as the tracker sees it now. */
+struct live_track {
+    struct track track;      /* zones, crossings and best picture since it was first seen */
+    enum object_kind kind;
+    bool confirmed;
+    bool moved;              /* has been seen to move since it appeared */
+    bool moving;             /* confirmed, has moved, and is not stationary: what events are about */
+    bool seen;               /* in the observation just pushed */
+    bool ended;              /* has left; reported once, with the observation that noticed */
+};
+
+struct tracker;
+
+/* zones, lines: struct zone_conf / line_conf maps, borrowed. ids: borrowed. */
+NODISCARD struct tracker *tracker_new(const struct track_conf *conf, const struct opt_map *zones,
+                                      const struct opt_map *lines, struct uuid_gen *ids);
+void tracker_free(struct tracker **tracker);
+
+/* Takes in one observation (borrowed). Frames that were not analysed only move time on. */
+void tracker_push(struct tracker *tracker, const struct observation *observation);
+
+/* The tracks after the last push, confirmed ones first; valid until the next push. */
+const struct live_track *const *tracker_tracks(const struct tracker *tracker, int *ret_count);
