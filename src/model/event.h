@@ -20,6 +20,7 @@ struct sighting {
 
 /* A track's time in one zone, within one event. */
 struct zone_visit {
+    char name[OPT_NAME_BYTES]; /* of the zone, when seen: an event outlives the configuration */
     bool seen;               /* was in it at all */
     bool inside;             /* is in it now */
     int64_t dwell_us;        /* total */
@@ -27,6 +28,7 @@ struct zone_visit {
 };
 
 struct crossing {
+    char name[OPT_NAME_BYTES]; /* of the line */
     int line;      /* index into the camera's lines */
     int direction; /* +1 in, -1 out */
     struct sighting at;
@@ -57,6 +59,7 @@ enum close_reason {
     CLOSE_TRACKS,   /* as many tracks as an event may have */
     CLOSE_END,      /* end of input */
     CLOSE_SHUTDOWN, /* the daemon is stopping */
+    CLOSE_CRASH,    /* found open at the next start: the daemon was killed or lost power */
 };
 extern const char *const close_reason_names[];
 

@@ -72,7 +72,10 @@ NODISCARD bool store_get_event(struct store_reader *reader, const struct uuid *i
                                const char *key, struct err *err);
 
 /* Events' changes after seq, oldest first, for resuming: calls fn with each outbox row until it
- * returns false or limit is reached. */
+ * returns false or limit is reached. json is the very text the bus carried for that seq:
+ * {"type":"event","event":{...}}. Of changes older than the newest OUTBOX_KEEP only each event's
+ * last is kept, so sequence numbers may have holes there. */
+#define OUTBOX_KEEP 10000
 typedef bool store_outbox_fn(void *ctx, int64_t seq, const char *json, size_t bytes);
 NODISCARD bool store_read_outbox(struct store_reader *reader, int64_t after_seq, int limit,
                                  store_outbox_fn *fn, void *ctx, struct err *err);
@@ -83,5 +86,6 @@ NODISCARD bool store_snapshot_path(struct store_reader *reader, const struct uui
                                    const struct uuid *track, bool boxed, char *out, size_t bytes,
                                    struct err *err);
 
-/* One JSON form of an event everywhere: API, WebSocket, outbox, analyze. */
+/* One JSON form of an event everywhere: API, WebSocket, outbox, analyze. Picture addresses
+ * ("snapshot" of a track) are null unless the store has put the picture on disk. Any thread. */
 void event_json(struct json *out, const char *key, const struct event *event);
