@@ -11,7 +11,8 @@
 
 struct picture_box {
     struct box box;
-    const char *text; /* the label tab: "person 93 %"; NULL or empty: none. ASCII, the rest is '?' */
+    const char
+        *text; /* the label tab: "person 93 %"; NULL or empty: none. ASCII, the rest is '?' */
     enum object_kind kind; /* decides the colour */
 };
 
@@ -22,15 +23,16 @@ const char *picture_label(char out[PICTURE_TEXT_BYTES], const char *label, float
  * when there is no memory. */
 NODISCARD struct frame *picture_scaled(const struct frame *frame, int max_width_px);
 
-/* A private copy of the part under the box (widened to even pixels, at least 2x2). NULL when there is
- * no memory. */
+/* A private copy of the part under the box (widened to even pixels, at least 2x2). NULL when there
+ * is no memory. */
 NODISCARD struct frame *picture_cropped(const struct frame *frame, struct box box);
 
 /* A private copy with the boxes drawn on it, the first on top. NULL when there is no memory. */
-NODISCARD struct frame *picture_annotated(const struct frame *frame, const struct picture_box *boxes,
-                                          int count);
+NODISCARD struct frame *picture_annotated(const struct frame *frame,
+                                          const struct picture_box *boxes, int count);
 
 /* The frame as a JPEG file of quality 1..100, converted to JPEG's full-range BT.601 if need be. The
- * caller frees *ret with free(). ERR_EXHAUSTED without memory, ERR_INTERNAL if the encoder refuses. */
-NODISCARD bool picture_jpeg(const struct frame *frame, int quality, uint8_t **ret, size_t *ret_bytes,
-                            struct err *err);
+ * caller frees *ret with free(). ERR_EXHAUSTED without memory, ERR_INTERNAL if the encoder refuses.
+ */
+NODISCARD bool picture_jpeg(const struct frame *frame, int quality, uint8_t **ret,
+                            size_t *ret_bytes, struct err *err);
