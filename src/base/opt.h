@@ -12,15 +12,16 @@ enum opt_type {
     OPT_TYPE_BOOL,     /* bool; true/false, also yes/no/on/off */
     OPT_TYPE_INT,      /* int */
     OPT_TYPE_DOUBLE,   /* double; NaN never passes */
-    OPT_TYPE_TEXT,     /* char[n] */
+    OPT_TYPE_TEXT,     /* char[n]; no control characters */
     OPT_TYPE_ENUM,     /* int: index into choices */
-    OPT_TYPE_DURATION, /* int64_t microseconds; "500ms" "10s" "2m" "1h" "30d"; bare number: seconds */
+    OPT_TYPE_DURATION, /* int64_t microseconds; "500ms" "10s" "1h30m" "30d"; bare number: seconds */
     OPT_TYPE_SIZE,     /* int64_t bytes; "500MB" "10GB" "4GiB"; a bare number is bytes */
-    OPT_TYPE_TIMES,    /* struct opt_times; "22:00-06:00", may span midnight */
+    OPT_TYPE_TIMES,    /* struct opt_times; "22:00-06:00", may span midnight; or "never" */
     OPT_TYPE_LIST,     /* struct opt_list of texts, each one of choices where choices is set */
     OPT_TYPE_POINTS,   /* struct opt_points; [[x, y], ...] normalised 0..1 */
-    OPT_TYPE_GROUP,    /* nested struct */
-    OPT_TYPE_MAP,      /* struct opt_map of named elements, at most max of them */
+    OPT_TYPE_GROUP,    /* nested struct; with the name "" its rows stand at the parent's level */
+    OPT_TYPE_MAP,      /* struct opt_map of named elements, at most max of them. Where an element has
+                        * only one row, `name: value` stands for `name: {row: value}` */
 };
 
 enum opt_flags {
@@ -28,7 +29,6 @@ enum opt_flags {
     OPT_SECRET = 2,   /* blanked by `config show` and the API; may be `!secret NAME` */
     OPT_REQUIRED = 4, /* must be given; has no default */
 };
-
 
 struct opt {
     const char *name;
@@ -70,7 +70,7 @@ struct opt_points {
     int count;
     struct opt_point items[OPT_POINTS_MAX];
 };
-/* Minutes of the local day, [from, to); from == to means never. */
+/* Minutes of the local day, [from, to), 0..1440; from > to spans midnight, from == to means never. */
 struct opt_times {
     int from_min, to_min;
 };
@@ -112,16 +112,28 @@ void opt_defaults(const struct section *section, void *dst);
 /* Frees what maps own, in dst and below, and zeroes *dst. */
 void opt_free(const struct section *section, void *dst);
 
-/* One scalar row from text, as typed in a file or after a flag. Not for POINTS, GROUP, MAP; LIST takes
- * commas. Fails with ERR_INVALID naming value and bound; the hint lists choices or the nearest one. */
+/* One scalar row from text, as typed in a file or after a flag, into the section's struct at dst. Not
+ * for POINTS, GROUP, MAP; LIST takes commas. Fails with ERR_INVALID, dst untouched, naming the value
+ * (not a secret one) and why; the hint says what is allowed or nearest. */
 NODISCARD bool opt_parse(const struct opt *row, void *dst, const char *text, struct err *err);
 
-/* The value as a user would type it, into a text of bytes; secrets as "***". Scalars and LIST only. */
-void opt_format(const struct opt *row, const void *src, char *out, size_t bytes);
+/* Adds one text to a LIST row, as opt_parse would. */
+NODISCARD bool opt_list_add(const struct opt *row, struct opt_list *list, const char *text,
+                            struct err *err);
+
+/* Whether a list or map of count elements (named by what, in the plural) is within the row's bounds. */
+NODISCARD bool opt_count_check(const struct opt *row, int count, const char *what, struct err *err);
+
+/* The value in the section's struct at src as a user would type it, into a text of bytes; secrets as
+ * "***". Scalars and LIST only. Returns false if it had to cut. */
+bool opt_format(const struct opt *row, const void *src, char *out, size_t bytes);
 
 /* "0.1 to 60 frames per second", "one of: low, high", for errors and documentation. */
 void opt_allowed(const struct opt *row, char *out, size_t bytes);
 
-/* The row of that name, NULL if none; and the nearest name for "did you mean". */
-const struct opt *opt_find(const struct section *section, const char *name);
+/* The row of that name, NULL if none. Rows of flattened groups are found too: *ret_base (may be NULL)
+ * is the offset within section's struct of the struct that the row's offset counts from. */
+const struct opt *opt_find(const struct section *section, const char *name, size_t *ret_base);
+
+/* The nearest name, for "did you mean"; also finds camelCase and dashed spellings. */
 const char *opt_suggest(const struct section *section, const char *name);
