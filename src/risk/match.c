@@ -1,0 +1,223 @@
+#include "risk/rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool list_has(const struct opt_list *list, const char *word)
+{
+    for (int i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], word) == 0)
+            return true;
+    return false;
+}
+
+enum zone_kind scene_zone_kind(const struct scene *scene, int zone)
+{
+    const struct opt_map *zones = scene->context->zones;
+    if (!zones || zone >= zones->count)
+        return ZONE_OTHER;
+    return (enum zone_kind)((const struct zone_conf *)zones->items)[zone].kind;
+}
+
+/* Somebody who steps in from the side doubles in width without coming nearer, so height decides
+ * too. */
+static double growth_between(struct box first, struct box now)
+{
+    if (box_area(first) <= 0)
+        return 0;
+    double taller = box_height(now) / box_height(first);
+    return MIN(box_area(now) / (double)box_area(first), taller * taller);
+}
+
+double track_growth(const struct track *track, struct sighting *ret_at)
+{
+    /* A visitor who has turned back is small again: the best picture remembers how near they were.
+     */
+    double last = growth_between(track->first.box, track->last.box);
+    double best = track->best.score > 0 ? growth_between(track->first.box, track->best.box) : 0;
+    *ret_at = best > last ? track->best : track->last;
+    return MAX(best, last);
+}
+
+static bool hours_hold(const struct scene *scene, int hours, int64_t wall_us)
+{
+    switch ((enum rule_hours)hours) {
+    case HOURS_ANY:
+        return true;
+    case HOURS_DAY:
+        return wall_us != TIME_UNKNOWN && !times_contain(&scene->conf->night, wall_us);
+    case HOURS_NIGHT:
+        return times_contain(&scene->conf->night, wall_us);
+    case HOURS_AWAY:
+        return times_contain(&scene->conf->away, wall_us);
+    }
+    return false;
+}
+
+/* Takes the sighting as evidence if the rule's hours hold at it. */
+static bool take_evidence(const struct rule_when *when, const struct scene *scene,
+                          const struct sighting *at, struct match *match)
+{
+    if (!hours_hold(scene, when->hours, at->wall_us))
+        return false;
+    match->at = *at;
+    return true;
+}
+
+/* The longest stay in a zone the rule asks for. */
+static bool match_zone(const struct rule_when *when, const struct scene *scene,
+                       const struct track *track, struct match *match)
+{
+    bool found = false;
+    for (int z = 0; z < ZONES_MAX; z++) {
+        const struct zone_visit *visit = &track->zones[z];
+        if (!visit->seen || !list_has(&when->zone_kind, zone_kind_names[scene_zone_kind(scene, z)]))
+            continue;
+        if (visit->dwell_us < when->min_dwell_us || (when->left && visit->inside))
+            continue;
+        if (when->max_dwell_us && visit->dwell_us > when->max_dwell_us)
+            continue;
+        if (found && visit->dwell_us <= match->dwell_us)
+            continue;
+        /* Who came before the hours began and is still there has been seen there within them. */
+        if (!take_evidence(when, scene, &visit->entered, match) &&
+            !(visit->inside && take_evidence(when, scene, &track->last, match)))
+            continue;
+        match->visit = visit;
+        match->dwell_us = visit->dwell_us;
+        match->strength = (double)visit->dwell_us;
+        found = true;
+    }
+    return found;
+}
+
+static bool match_line(const struct rule_when *when, const struct scene *scene,
+                       const struct track *track, struct match *match)
+{
+    int known = MIN(track->crossing_count, CROSSINGS_MAX);
+    for (int i = 0; i < known; i++) {
+        const struct crossing *crossing = &track->crossings[i];
+        bool wanted = when->line == RULE_LINE_ANY ||
+                      (when->line == RULE_LINE_IN) == (crossing->direction > 0);
+        if (!wanted || !take_evidence(when, scene, &crossing->at, match))
+            continue;
+        match->crossing = crossing;
+        return true;
+    }
+    return false;
+}
+
+static bool match_growth(const struct rule_when *when, const struct scene *scene,
+                         const struct track *track, struct match *match)
+{
+    struct sighting at;
+    double growth = track_growth(track, &at);
+    if (growth < when->min_growth)
+        return false;
+    /* Zone and line evidence is the more telling one; it is there already. */
+    if (match->visit || match->crossing)
+        return true;
+    match->strength = growth;
+    return take_evidence(when, scene, &at, match) ||
+           take_evidence(when, scene, &track->first, match);
+}
+
+/* Evidence where the rule names no place: the picture that shows it best. */
+static bool match_anywhere(const struct rule_when *when, const struct scene *scene,
+                           const struct track *track, struct match *match)
+{
+    match->strength = when->min_duration_us ? (double)match->dwell_us : (double)track->confidence;
+    return (track->best.score > 0 && take_evidence(when, scene, &track->best, match)) ||
+           take_evidence(when, scene, &track->first, match) ||
+           take_evidence(when, scene, &track->last, match);
+}
+
+static bool avoids(const struct rule_when *when, const struct scene *scene,
+                   const struct track *track)
+{
+    for (int z = 0; z < ZONES_MAX; z++)
+        if (track->zones[z].seen &&
+            list_has(&when->never_in, zone_kind_names[scene_zone_kind(scene, z)]))
+            return false;
+    return true;
+}
+
+static bool concerns(const struct rule_when *when, const struct track *track)
+{
+    if (when->label.count && !list_has(&when->label, track->label))
+        return false;
+    return !when->kind.count || list_has(&when->kind, kind_names[label_kind(track->label)]);
+}
+
+static bool match_track(const struct rule_when *when, const struct scene *scene, int index,
+                        struct match *match)
+{
+    const struct track *track = &scene->event->tracks[index];
+    int64_t duration_us = track->last.pts_us - track->first.pts_us;
+    *match = (struct match){.track = index, .dwell_us = duration_us};
+    if (duration_us < when->min_duration_us ||
+        (when->max_duration_us && duration_us > when->max_duration_us))
+        return false;
+    if (when->stationary != REST_EITHER && (when->stationary == REST_YES) != track->stationary)
+        return false;
+    if (when->never_in.count && !avoids(when, scene, track))
+        return false;
+    bool placed = when->zone_kind.count || when->line != RULE_LINE_IGNORED;
+    if (when->zone_kind.count && !match_zone(when, scene, track, match))
+        return false;
+    if (when->line != RULE_LINE_IGNORED && !match_line(when, scene, track, match))
+        return false;
+    if (when->min_growth > 0)
+        return match_growth(when, scene, track, match);
+    return placed || match_anywhere(when, scene, track, match);
+}
+
+static bool match_event(const struct rule_when *when, const struct scene *scene)
+{
+    bool drawn = scene->context->zones && scene->context->zones->count > 0;
+    if (when->zones != RULE_ZONES_ANY && (when->zones == RULE_ZONES_DRAWN) != drawn)
+        return false;
+    for (int i = 0; i < scene->event->track_count && when->without.count; i++)
+        if (list_has(&when->without, kind_names[label_kind(scene->event->tracks[i].label)]))
+            return false;
+    return true;
+}
+
+/* Keeps ret sorted, strongest first; equals stay in track order. */
+static int insert_match(struct match *ret, int count, int capacity, const struct match *match)
+{
+    int at = count;
+    while (at > 0 && ret[at - 1].strength < match->strength)
+        at--;
+    if (at == capacity)
+        return count;
+    int kept = MIN(count, capacity - 1);
+    memmove(ret + at + 1, ret + at, (size_t)(kept - at) * sizeof *ret);
+    ret[at] = *match;
+    return kept + 1;
+}
+
+int rule_match(const struct rule *rule, const struct scene *scene, struct match ret[RULE_TIMES_MAX])
+{
+    const struct rule_when *when = &rule->when;
+    if (!match_event(when, scene))
+        return 0;
+    int capacity = CLAMP(rule->max_times, 1, RULE_TIMES_MAX);
+    int kept = 0, met = 0;
+    for (int i = 0; i < scene->event->track_count; i++) {
+        struct match match;
+        if (!concerns(when, &scene->event->tracks[i]))
+            continue;
+        if (match_track(when, scene, i, &match)) {
+            met++;
+            kept = insert_match(ret, kept, capacity, &match);
+        } else if (when->every) {
+            return 0;
+        }
+    }
+    if (met < when->min_count)
+        return 0;
+    for (int i = 0; i < kept; i++)
+        ret[i].count = met;
+    return kept;
+}

@@ -1,0 +1,298 @@
+#include "risk/rules.h"
+
+#include "base/embed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct embedded embedded_rules[];
+
+/* -- the file -- */
+
+static const char *const hours_names[] = {"any", "day", "night", "away", NULL};
+static const char *const line_names[] = {"ignored", "any", "in", "out", NULL};
+static const char *const zones_names[] = {"any", "drawn", "none", NULL};
+static const char *const rest_names[] = {"either", "yes", "no", NULL};
+
+#define KINDS(field) OPT_LIST(struct rule_when, field, 0, KIND_COUNT), .choices = kind_names
+#define PLACES(field)                                                                              \
+    OPT_LIST(struct rule_when, field, 0, ZONE_OTHER + 1), .choices = zone_kind_names
+#define SPAN(field) OPT_DURATION(struct rule_when, field, 0, 3600), .def = "0s"
+
+static const struct opt when_rows[] = {
+    {"label", OPT_LIST(struct rule_when, label, 0, OPT_LIST_MAX),
+     .help = "The track is one of these, in the words of the detector: person, car, dog."},
+    {"kind", KINDS(kind), .help = "The track is of one of these kinds."},
+    {"zone_kind", PLACES(zone_kind), .help = "The track was in a zone of one of these kinds."},
+    {"never_in", PLACES(never_in), .help = "The track was in no zone of these kinds."},
+    {"min_dwell", SPAN(min_dwell_us), .help = "It stayed in that zone at least this long."},
+    {"max_dwell", SPAN(max_dwell_us),
+     .help = "It stayed in that zone at most this long so far; 0s: no bound."},
+    {"left", OPT_BOOL(struct rule_when, left), .def = "false",
+     .help = "It has left that zone again."},
+    {"line", OPT_ENUM(struct rule_when, line, line_names), .def = "ignored",
+     .help = "It crossed a line: any way, in, or out."},
+    {"min_growth", OPT_DOUBLE(struct rule_when, min_growth, 0, 1000), .def = "0",
+     .help = "It came nearer: its box became this many times as large; 0: no bound."},
+    {"min_duration", SPAN(min_duration_us), .help = "It was in view at least this long."},
+    {"max_duration", SPAN(max_duration_us),
+     .help = "It was in view at most this long so far; 0s: no bound."},
+    {"stationary", OPT_ENUM(struct rule_when, stationary, rest_names), .def = "either",
+     .help = "It has come to rest, or it has not."},
+    {"hours", OPT_ENUM(struct rule_when, hours, hours_names), .def = "any",
+     .help = "The evidence is from the night or away hours of the configuration; day is outside "
+             "the night. Never holds while the time of the pictures is unknown, except for any."},
+    {"zones", OPT_ENUM(struct rule_when, zones, zones_names), .def = "any",
+     .help = "The camera has zones drawn, or it has none."},
+    {"without", KINDS(without), .help = "Nothing of these kinds is in the event."},
+    {"min_count", OPT_INT(struct rule_when, min_count, 1, EVENT_TRACKS_MAX), .def = "1",
+     .help = "At least this many tracks of the event meet all the rest."},
+    {"every", OPT_BOOL(struct rule_when, every), .def = "false",
+     .help = "All tracks of this label and kind meet all the rest, not just one of them. Use it "
+             "where points are negative: a passer-by must not excuse a burglar."},
+    {0},
+};
+
+static bool check_when(const void *section, const char **ret_at, struct err *err)
+{
+    const struct rule_when *when = section;
+    struct {
+        const char *name;
+        bool given;
+    } of_zone[] = {
+        {"min_dwell", when->min_dwell_us > 0},
+        {"max_dwell", when->max_dwell_us > 0},
+        {"left", when->left},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(of_zone); i++) {
+        if (!of_zone[i].given || when->zone_kind.count > 0)
+            continue;
+        *ret_at = of_zone[i].name;
+        err_set(err, ERR_INVALID, "%s needs a zone, and zone_kind is not given", of_zone[i].name);
+        err_hint(err, "add zone_kind, or use min_duration for the whole time in view");
+        return false;
+    }
+    if (when->max_dwell_us && when->max_dwell_us < when->min_dwell_us) {
+        *ret_at = "max_dwell";
+        return err_set(err, ERR_INVALID, "max_dwell is shorter than min_dwell");
+    }
+    if (when->max_duration_us && when->max_duration_us < when->min_duration_us) {
+        *ret_at = "max_duration";
+        return err_set(err, ERR_INVALID, "max_duration is shorter than min_duration");
+    }
+    return true;
+}
+
+static const struct section when_section = {
+    .name = "when",
+    .help = "Conditions of a rule. Those that are given must all hold for the same track.",
+    .bytes = sizeof(struct rule_when),
+    .rows = when_rows,
+    .check = check_when,
+};
+
+static const struct opt rule_rows[] = {
+    {"points", OPT_INT(struct rule, points, -100, 100), .flags = OPT_REQUIRED,
+     .help = "Added to the score when the rule fires."},
+    {"max_times", OPT_INT(struct rule, max_times, 1, RULE_TIMES_MAX), .def = "1",
+     .help = "The points are given for this many tracks at most, the strongest first."},
+    {"says", OPT_TEXT(struct rule, says), .flags = OPT_REQUIRED,
+     .help = "The reason in words. {label}, {zone}, {line}, {dwell}, {count} and {time} stand for "
+             "what was seen."},
+    {"when", OPT_GROUP(struct rule, when, &when_section), .help = "Its conditions."},
+    {0},
+};
+
+static bool check_rule(const void *section, const char **ret_at, struct err *err)
+{
+    const struct rule *rule = section;
+    char word[OPT_NAME_BYTES];
+    *ret_at = "says";
+    if (rule_says_unknown(rule->says, word, sizeof word)) {
+        const char *near = suggest(word, rule_placeholders);
+        err_set(err, ERR_INVALID, "nothing is known about {%s}", word);
+        if (near)
+            err_hint(err, "did you mean {%s}?", near);
+        else
+            err_hint(err, "use {label}, {zone}, {line}, {dwell}, {count} or {time}");
+        return false;
+    }
+    if (strstr(rule->says, "{zone}") && rule->when.zone_kind.count == 0) {
+        err_set(err, ERR_INVALID, "{zone} needs a zone, and the rule asks for none");
+        err_hint(err, "add zone_kind to when");
+        return false;
+    }
+    if (strstr(rule->says, "{line}") && rule->when.line == RULE_LINE_IGNORED) {
+        err_set(err, ERR_INVALID, "{line} needs a line, and the rule asks for none");
+        err_hint(err, "add line to when");
+        return false;
+    }
+    return true;
+}
+
+static const struct section rule_section = {
+    .name = "rule",
+    .help = "One reason for or against alarm.",
+    .bytes = sizeof(struct rule),
+    .rows = rule_rows,
+    .check = check_rule,
+};
+
+static const struct opt rule_set_rows[] = {
+    {"version", OPT_INT(struct rule_set, version, 1, 1000000), .flags = OPT_REQUIRED,
+     .help = "Goes with every verdict; raise it when you change a rule."},
+    {"rules", OPT_MAP(struct rule_set, rules, &rule_section, RULES_MAX), .flags = OPT_REQUIRED,
+     .help = "The rules by name. The score is the sum of the points of those that fire, 0 to 100."},
+    {0},
+};
+
+const struct section rule_set_section = {
+    .name = "rule set",
+    .help = "A file of risk rules.",
+    .bytes = sizeof(struct rule_set),
+    .rows = rule_set_rows,
+};
+
+/* -- the verdict -- */
+
+struct firing {
+    int points;
+    int rule;  /* index: file order */
+    int order; /* of firing within the rule */
+    struct match match;
+};
+
+static int by_rule(const struct firing *a, const struct firing *b)
+{
+    return a->rule != b->rule ? a->rule - b->rule : a->order - b->order;
+}
+
+static int by_points(const void *pa, const void *pb)
+{
+    const struct firing *a = pa, *b = pb;
+    return a->points != b->points ? b->points - a->points : by_rule(a, b);
+}
+
+static int by_weight(const void *pa, const void *pb)
+{
+    const struct firing *a = pa, *b = pb;
+    int difference = abs(b->points) - abs(a->points);
+    return difference ? difference : by_rule(a, b);
+}
+
+struct rules_priv {
+    struct risk_conf conf;
+    struct rule_set set;
+    struct firing *firings; /* RULES_MAX * RULE_TIMES_MAX, too many for a stack */
+};
+
+static void add_reason(const struct rules_priv *priv, const struct scene *scene,
+                       const struct firing *firing, struct verdict *ret)
+{
+    const struct rule *rule = (const struct rule *)priv->set.rules.items + firing->rule;
+    struct reason *reason = &ret->reasons[ret->reason_count++];
+    STR_COPY(reason->rule, rule->name);
+    reason->points = rule->points;
+    reason->track = scene->event->tracks[firing->match.track].id;
+    reason->at = firing->match.at;
+    rule_says(rule, scene, &firing->match, reason->text, sizeof reason->text);
+}
+
+/* No event is left without a reason, even under a set of rules that has none for it. */
+static void add_no_reason(const struct event *event, struct verdict *ret)
+{
+    struct reason *reason = &ret->reasons[ret->reason_count++];
+    STR_COPY(reason->rule, "none");
+    STR_COPY(reason->text, "No rule has anything to say about this");
+    reason->at.pts_us = event->start_us;
+    reason->at.wall_us = event->wall_start_us;
+    if (event->track_count > 0) {
+        reason->track = event->tracks[0].id;
+        reason->at = event->tracks[0].first;
+    }
+}
+
+static bool rules_score(void *opaque, const struct event *event, const struct risk_context *context,
+                        struct verdict *ret, struct err *err)
+{
+    (void)err;
+    struct rules_priv *priv = opaque;
+    struct scene scene = {event, context, &priv->conf};
+    const struct rule *rules = priv->set.rules.items;
+    int count = 0;
+    for (int r = 0; r < priv->set.rules.count; r++) {
+        struct match matches[RULE_TIMES_MAX];
+        int times = rule_match(&rules[r], &scene, matches);
+        for (int i = 0; i < times; i++)
+            priv->firings[count++] = (struct firing){rules[r].points, r, i, matches[i]};
+    }
+    /* The score is the sum of what is shown: what is not shown does not count. */
+    qsort(priv->firings, (size_t)count, sizeof *priv->firings, by_weight);
+    count = MIN(count, REASONS_MAX);
+    qsort(priv->firings, (size_t)count, sizeof *priv->firings, by_points);
+
+    memset(ret, 0, sizeof *ret); /* padding too: equal verdicts are equal bytes */
+    int sum = 0;
+    for (int i = 0; i < count; i++) {
+        add_reason(priv, &scene, &priv->firings[i], ret);
+        sum += priv->firings[i].points;
+    }
+    if (count == 0)
+        add_no_reason(event, ret);
+    ret->score = CLAMP(sum, 0, 100);
+    snprintf(ret->scorer, sizeof ret->scorer, "rules %d", priv->set.version);
+    scene_summary(&scene, ret->summary, sizeof ret->summary);
+    return true;
+}
+
+/* -- opening -- */
+
+static bool first_error(const struct conf_errors *errors, struct err *err)
+{
+    const struct conf_error *first = &errors->items[0];
+    if (errors->count == 0)
+        return err_set(err, ERR_INVALID, "%s cannot be read", errors->file);
+    if (first->line == 0)
+        err_set(err, ERR_INVALID, "%s: %s", errors->file, first->msg);
+    else
+        err_set(err, ERR_INVALID, "%s:%d:%d: %s", errors->file, first->line, first->column,
+                first->msg);
+    err_hint(err, "%s", first->hint);
+    return false;
+}
+
+static bool load_rules(const char *path, struct rule_set *ret, struct err *err)
+{
+    AUTO(free_ptr) struct conf_errors *errors = NEW(struct conf_errors);
+    const struct embedded *own = &embedded_rules[0];
+    bool ok = path[0] ? conf_load(path, &rule_set_section, ret, NULL, errors)
+                      : conf_parse(own->name, (const char *)own->data, own->bytes,
+                                   &rule_set_section, ret, NULL, errors);
+    return ok || first_error(errors, err);
+}
+
+static bool rules_open(void *opaque, const struct risk_conf *conf, struct err *err)
+{
+    struct rules_priv *priv = opaque;
+    priv->conf = *conf;
+    if (!load_rules(conf->rules, &priv->set, err))
+        return false;
+    priv->firings = xcalloc(RULES_MAX * RULE_TIMES_MAX, sizeof *priv->firings);
+    return true;
+}
+
+static void rules_close(void *opaque)
+{
+    struct rules_priv *priv = opaque;
+    free(priv->firings);
+    opt_free(&rule_set_section, &priv->set);
+}
+
+const struct scorer_ops scorer_rules = {
+    .name = "rules",
+    .priv_size = sizeof(struct rules_priv),
+    .open = rules_open,
+    .score = rules_score,
+    .close = rules_close,
+};

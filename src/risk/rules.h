@@ -1,0 +1,109 @@
+/* Risk rules as data, shared inside this room: the file's shape, matching one rule against one
+ * event, and putting the outcome into words. All pure and single-threaded; nothing here reads a
+ * clock. */
+#pragma once
+
+#include "base/conf.h"
+#include "risk/risk.h"
+
+#define RULES_MAX       64
+#define RULE_TIMES_MAX  8
+#define RULE_SAYS_BYTES 160
+
+enum rule_hours { HOURS_ANY, HOURS_DAY, HOURS_NIGHT, HOURS_AWAY };
+enum rule_line { RULE_LINE_IGNORED, RULE_LINE_ANY, RULE_LINE_IN, RULE_LINE_OUT };
+enum rule_zones { RULE_ZONES_ANY, RULE_ZONES_DRAWN, RULE_ZONES_NONE };
+enum rule_rest { REST_EITHER, REST_YES, REST_NO };
+
+/* All conditions that are given must hold for the same track. */
+struct rule_when {
+    struct opt_list label;     /* empty: any */
+    struct opt_list kind;      /* of kind_names; empty: any */
+    struct opt_list zone_kind; /* of zone_kind_names; was in one of them; empty: anywhere */
+    struct opt_list never_in;  /* of zone_kind_names; was in none of them */
+    struct opt_list without;   /* of kind_names; the event has no track of these */
+    int64_t min_dwell_us, max_dwell_us;       /* in that zone; 0: no bound */
+    bool left;                                /* that zone, again */
+    int64_t min_duration_us, max_duration_us; /* in view within the event; 0: no bound */
+    double min_growth;                        /* 0: no bound */
+    int min_count;                            /* tracks that meet all the rest */
+    int hours;                                /* enum rule_hours */
+    int line;                                 /* enum rule_line */
+    int zones;                                /* enum rule_zones */
+    int stationary;                           /* enum rule_rest */
+    bool every;                               /* all tracks of the label and kind meet the rest */
+};
+
+struct rule {
+    char name[OPT_NAME_BYTES];
+    int points;
+    int max_times; /* at most this many tracks earn the points */
+    char says[RULE_SAYS_BYTES];
+    struct rule_when when;
+};
+
+struct rule_set {
+    int version;
+    struct opt_map rules; /* struct rule, in file order */
+};
+extern const struct section rule_set_section;
+
+/* What the rules may look at, borrowed. */
+struct scene {
+    const struct event *event;
+    const struct risk_context *context;
+    const struct risk_conf *conf;
+};
+
+/* One track that met a rule, and why. */
+struct match {
+    int track;                       /* index into the event's tracks */
+    struct sighting at;              /* the evidence */
+    double strength;                 /* comparable between matches of one rule */
+    int count;                       /* tracks that met the rule */
+    int64_t dwell_us;                /* in the zone, or in view where no zone is asked for */
+    const struct zone_visit *visit;  /* NULL: no zone asked for */
+    const struct crossing *crossing; /* NULL: no line asked for */
+};
+
+/* The strongest matches, best first, ties by track order; at most rule->max_times. Returns how
+ * many. */
+int rule_match(const struct rule *rule, const struct scene *scene,
+               struct match ret[RULE_TIMES_MAX]);
+
+/* ZONE_OTHER where the configuration no longer knows the zone. */
+enum zone_kind scene_zone_kind(const struct scene *scene, int zone);
+
+/* Size in its best or last picture (the larger) over size when first seen: > 1 came nearer.
+ * *ret_at: that picture. Unlike track.growth it remembers, and is not fooled by who steps in from
+ * the side. */
+double track_growth(const struct track *track, struct sighting *ret_at);
+
+/* Whether local time at wall_us is inside; false if the time is unknown. */
+bool times_contain(const struct opt_times *times, int64_t wall_us);
+
+/* The rule's sentence about a match. */
+void rule_says(const struct rule *rule, const struct scene *scene, const struct match *match,
+               char *out, size_t bytes);
+
+/* The first {word} of a template that rule_says does not know, copied to ret; false if there is
+ * none. An unclosed brace counts. */
+bool rule_says_unknown(const char *says, char *ret, size_t bytes);
+extern const char *const rule_placeholders[]; /* "label", "zone", ... NULL */
+
+/* One sentence about the whole event. */
+void scene_summary(const struct scene *scene, char *out, size_t bytes);
+
+/* A sentence of bounded length: what does not fit is cut between characters and marked "...". */
+struct text {
+    char *out;
+    size_t bytes, used;
+    bool cut;
+};
+void text_init(struct text *text, char *out, size_t bytes);
+void text_add(struct text *text, const char *fmt, ...) PRINTF(2, 3);
+void text_capitalise(struct text *text);                  /* its first letter, if it is ASCII */
+void text_add_span(struct text *text, int64_t span_us);   /* "48 s", "1 min 20 s" */
+void text_add_time(struct text *text, int64_t wall_us);   /* "03:12", local */
+void text_add_place(struct text *text, const char *name); /* "the front door" */
+void text_add_objects(struct text *text, const char *label, int count); /* "a dog", "2 people" */
