@@ -1,5 +1,5 @@
-/* The whole configuration: gathers the option tables of all rooms into one file's structure. A loaded
- * configuration is immutable. */
+/* The whole configuration: gathers the option tables of all rooms into one file's structure. A
+ * loaded configuration is immutable. */
 #pragma once
 
 #include "base/conf.h"
@@ -35,6 +35,14 @@ struct config {
     struct opt_map cameras; /* struct camera_conf */
 };
 extern const struct section config_section;
+
+/* Reads the file at path, with secrets.yaml beside it for !secret. On failure *ret is zeroed and
+ * errors say why. ret_secrets (may be NULL) is given the secrets, for conf_show. */
+NODISCARD bool config_load(const char *path, struct config *ret, struct conf_secrets **ret_secrets,
+                           struct conf_errors *errors);
+
+/* Frees what *config owns and zeroes it. */
+void config_done(struct config *config);
 
 static inline const struct camera_conf *config_camera(const struct config *config, int index)
 {
