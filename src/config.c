@@ -1,0 +1,98 @@
+#include "config.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct opt camera_rows[] = {
+    {"enabled", OPT_BOOL(struct camera_conf, enabled), .def = "true",
+     .help = "Off: the camera stays in the file but is not watched."},
+    {"", OPT_GROUP(struct camera_conf, capture, &capture_section)},
+    {"motion", OPT_GROUP(struct camera_conf, motion, &motion_section)},
+    {"zones", OPT_MAP(struct camera_conf, zones, &zone_section, ZONES_MAX)},
+    {"lines", OPT_MAP(struct camera_conf, lines, &line_section, LINES_MAX)},
+    {0},
+};
+
+static const struct section camera_section = {
+    .name = "camera",
+    .help =
+        "One source of pictures. Its name is used in addresses and file names: letters, digits, "
+        "_ and -.",
+    .bytes = sizeof(struct camera_conf),
+    .rows = camera_rows,
+};
+
+static const struct opt config_rows[] = {
+    {"log_level", OPT_ENUM(struct config, log_level, log_level_names), .def = "info",
+     .flags = OPT_LIVE, .help = "How much is written to the log."},
+    {"cameras", OPT_MAP(struct config, cameras, &camera_section, CAMERAS_MAX),
+     .flags = OPT_REQUIRED},
+    {"detect", OPT_GROUP(struct config, detect, &detect_section)},
+    {"track", OPT_GROUP(struct config, track, &track_section)},
+    {"batch", OPT_GROUP(struct config, batch, &batch_section)},
+    {"risk", OPT_GROUP(struct config, risk, &risk_section)},
+    {"storage", OPT_GROUP(struct config, store, &store_section)},
+    {"server", OPT_GROUP(struct config, serve, &serve_section)},
+    {0},
+};
+
+static bool check_config(const void *section, const char **ret_at, struct err *err)
+{
+    const struct config *config = section;
+    *ret_at = "cameras";
+    if (config->cameras.count == 0) {
+        err_set(err, ERR_INVALID, "there is no camera");
+        err_hint(err,
+                 "write a name of your choice below 'cameras:', and 'url: ...' below the name");
+        return false;
+    }
+    if (config->batch.quiet_us > config->batch.window_us) {
+        *ret_at = "batch";
+        err_set(err, ERR_INVALID, "batch: quiet is longer than window, so it would never count");
+        err_hint(err, "make quiet shorter than window");
+        return false;
+    }
+    return true;
+}
+
+const struct section config_section = {
+    .name = "configuration",
+    .help = "Every option of the configuration file. A duration is written 500ms, 10s, 2m, 1h or "
+            "30d, a size 500MB, 10GB or 4GiB. Any value may be `!secret NAME`, from secrets.yaml "
+            "beside the file, or `!env NAME`, from the environment.",
+    .bytes = sizeof(struct config),
+    .rows = config_rows,
+    .check = check_config,
+};
+
+/* secrets.yaml beside the file at path. */
+static void secrets_path(char *out, size_t bytes, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int directory = slash ? (int)(slash - path) + 1 : 0;
+    snprintf(out, bytes, "%.*ssecrets.yaml", directory, path);
+}
+
+bool config_load(const char *path, struct config *ret, struct conf_secrets **ret_secrets,
+                 struct conf_errors *errors)
+{
+    char beside[4096];
+    secrets_path(beside, sizeof beside, path);
+    AUTO(conf_secrets_free) struct conf_secrets *secrets = NULL;
+    if (!conf_secrets_load(beside, &secrets, errors)) {
+        memset(ret, 0, sizeof *ret);
+        return false;
+    }
+    if (!conf_load(path, &config_section, ret, secrets, errors))
+        return false;
+    if (ret_secrets)
+        *ret_secrets = TAKE(secrets);
+    return true;
+}
+
+void config_done(struct config *config)
+{
+    opt_free(&config_section, config);
+}
