@@ -1,0 +1,137 @@
+#include "batch/part.h"
+
+#include <string.h>
+
+/* A track is confirmed shortly after it appeared. What it did meanwhile (a door is often where a
+ * camera first sees somebody) belongs to the event that it opens. */
+#define CONFIRMING_US (2 * US_PER_S)
+
+/* Each of these in a zone is news. */
+#define DWELL_STEP_US (10 * US_PER_S)
+
+static void copy_nature(struct track *mine, const struct track *track)
+{
+    mine->id = track->id;
+    STR_COPY(mine->label, track->label);
+    mine->confidence = track->confidence;
+    mine->growth = track->growth;
+    mine->stationary = track->stationary;
+}
+
+/* Crossings that were over before the part began. */
+static int old_crossings(const struct track *track, int64_t since_us)
+{
+    int known = MIN(track->crossing_count, CROSSINGS_MAX);
+    int old = 0;
+    while (old < known && track->crossings[old].at.pts_us < since_us)
+        old++;
+    /* All that are remembered are old; those beyond are taken to be old too. */
+    return old == known ? track->crossing_count : old;
+}
+
+void part_join(struct part *part, struct track *mine, const struct track *track, int64_t now_us)
+{
+    *part = (struct part){.since_us = now_us - CONFIRMING_US, .alive = true};
+    *mine = (struct track){.first = track->last, .last = track->last};
+    mine->best.pts_us = TIME_UNKNOWN;
+    copy_nature(mine, track);
+    part->crossings_before = old_crossings(track, part->since_us);
+    for (int z = 0; z < ZONES_MAX; z++) {
+        const struct zone_visit *visit = &track->zones[z];
+        if (visit->seen && visit->entered.pts_us < part->since_us)
+            part->dwell_before_us[z] = visit->dwell_us;
+    }
+}
+
+void part_carry(struct part *part, struct track *mine, const struct part *old_part,
+                const struct track *old, int64_t boundary_us, int64_t boundary_wall_us)
+{
+    *part = (struct part){.since_us = boundary_us, .expected = true, .alive = true};
+    *mine = (struct track){.last = old->last};
+    mine->last.pts_us = boundary_us;
+    mine->last.wall_us = boundary_wall_us;
+    mine->first = mine->last;
+    mine->best.pts_us = TIME_UNKNOWN;
+    copy_nature(mine, old);
+    part->crossings_before = old_part->crossings_before + old->crossing_count;
+    for (int z = 0; z < ZONES_MAX; z++) {
+        const struct zone_visit *visit = &old->zones[z];
+        part->dwell_before_us[z] = old_part->dwell_before_us[z] + visit->dwell_us;
+        if (!visit->inside)
+            continue;
+        /* The tracker will add the time since the last sighting; what of it lies before the
+         * boundary is not ours. */
+        part->dwell_before_us[z] += boundary_us - old->last.pts_us;
+        mine->zones[z] = (struct zone_visit){.seen = true, .inside = true, .entered = mine->first};
+        STR_COPY(mine->zones[z].name, visit->name);
+    }
+}
+
+/* The first sighting replaces the stand-in that part_carry left. */
+static void arrive(struct part *part, struct track *mine, const struct track *track)
+{
+    part->expected = false;
+    mine->first = track->last;
+    for (int z = 0; z < ZONES_MAX; z++)
+        if (mine->zones[z].seen)
+            mine->zones[z].entered = track->last;
+}
+
+static bool update_zone(struct part *part, struct track *mine, const struct track *track, int z)
+{
+    struct zone_visit *visit = &mine->zones[z];
+    const struct zone_visit *whole = &track->zones[z];
+    bool entered = whole->inside && !visit->inside;
+    /* Passed through while it was being confirmed. */
+    bool was_in = whole->seen && whole->entered.pts_us >= part->since_us;
+    if ((whole->inside || was_in) && !visit->seen) {
+        visit->seen = entered = true;
+        visit->entered = was_in ? whole->entered : track->last;
+        STR_COPY(visit->name, whole->name);
+    }
+    visit->inside = whole->inside;
+    if (!visit->seen)
+        return false;
+    visit->dwell_us = MAX(whole->dwell_us - part->dwell_before_us[z], 0);
+    int steps = (int)(visit->dwell_us / DWELL_STEP_US);
+    bool longer = steps > part->dwell_steps[z];
+    part->dwell_steps[z] = steps;
+    return entered || longer;
+}
+
+static bool update_crossings(const struct part *part, struct track *mine, const struct track *track)
+{
+    int count = MAX(track->crossing_count - part->crossings_before, 0);
+    if (count <= mine->crossing_count)
+        return false;
+    int known = MIN(track->crossing_count, CROSSINGS_MAX) - part->crossings_before;
+    for (int i = 0; i < known; i++)
+        mine->crossings[i] = track->crossings[part->crossings_before + i];
+    mine->crossing_count = count;
+    return true;
+}
+
+static bool update_picture(const struct part *part, struct track *mine, const struct track *track)
+{
+    /* An older picture may be of another window, or of a car hours before it moved. */
+    if (track->best.pts_us == mine->best.pts_us || track->best.pts_us < part->since_us)
+        return false;
+    frame_unref(&mine->picture);
+    mine->best = track->best;
+    mine->picture = track->picture ? frame_ref(track->picture) : NULL;
+    return true;
+}
+
+unsigned part_update(struct part *part, struct track *mine, const struct track *track, bool seen)
+{
+    copy_nature(mine, track);
+    if (seen && part->expected)
+        arrive(part, mine, track);
+    if (seen)
+        mine->last = track->last;
+    bool tell = update_crossings(part, mine, track);
+    for (int z = 0; z < ZONES_MAX; z++)
+        tell |= update_zone(part, mine, track, z);
+    bool better = update_picture(part, mine, track);
+    return (tell ? PART_TELL : 0u) | (better ? PART_PICTURE : 0u);
+}

@@ -1,0 +1,34 @@
+/* One track's part in one event. The tracker knows a track's whole life; an event tells only what
+ * happened in its own window, so everything is measured from the moment the track came into it. */
+#pragma once
+
+#include "model/event.h"
+
+/* What a track had behind it when it came in. */
+struct part {
+    int64_t since_us; /* earlier sightings are not this event's */
+    int64_t dwell_before_us[ZONES_MAX];
+    int crossings_before;
+    int dwell_steps[ZONES_MAX]; /* already told */
+    bool expected;              /* came over from the last event and not yet seen in this one */
+    bool alive;                 /* among the moving tracks of the latest look */
+};
+
+/* What is new about a track. */
+enum part_news {
+    PART_NOTHING,
+    PART_PICTURE = 1, /* a clearly better picture */
+    PART_TELL = 2,    /* entered a zone, crossed a line, stayed another ten seconds */
+};
+
+/* A track joins at now_us, with the sighting that track->last holds. */
+void part_join(struct part *part, struct track *mine, const struct track *track, int64_t now_us);
+
+/* A track of an event that closed at boundary_us goes on in the next one. Carried: id, label,
+ * confidence, growth, rest and presence in zones, not dwell, crossings and picture. Until it is
+ * seen again its first and last sighting stand for where it was last seen, at the boundary. */
+void part_carry(struct part *part, struct track *mine, const struct part *old_part,
+                const struct track *old, int64_t boundary_us, int64_t boundary_wall_us);
+
+/* Takes in the track as it is now, seen or hidden. Returns enum part_news flags. */
+unsigned part_update(struct part *part, struct track *mine, const struct track *track, bool seen);
