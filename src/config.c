@@ -15,7 +15,7 @@ static const struct opt camera_rows[] = {
     {0},
 };
 
-static const struct section camera_section = {
+const struct section camera_section = {
     .name = "camera",
     .help =
         "One source of pictures. Its name is used in addresses and file names: letters, digits, "
