@@ -35,6 +35,7 @@ struct config {
     struct opt_map cameras; /* struct camera_conf */
 };
 extern const struct section config_section;
+extern const struct section camera_section; /* struct camera_conf */
 
 /* Reads the file at path, with secrets.yaml beside it for !secret. On failure *ret is zeroed and
  * errors say why. ret_secrets (may be NULL) is given the secrets, for conf_show. */

@@ -9,9 +9,9 @@
 #define PRINTF(fmt, a) __attribute__((format(printf, fmt, a)))
 #define NORETURN       __attribute__((noreturn))
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)    ((a) < (b) ? (a) : (b))
-#define MAX(a, b)    ((a) > (b) ? (a) : (b))
+#define ARRAY_LEN(a)     (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b)        ((a) < (b) ? (a) : (b))
+#define MAX(a, b)        ((a) > (b) ? (a) : (b))
 #define CLAMP(v, lo, hi) MAX((lo), MIN((v), (hi)))
 
 /* A bug in this program, never a judgement on outside data. Stays on in release: an alarm system
@@ -30,8 +30,9 @@ NORETURN void assert_failed(const char *cond, const char *file, int line);
         take_;                                                                                     \
     })
 
-/* Zeroed memory for count * size bytes; aborts when there is none. Only for sizes the program itself
- * chooses: what is sized by outside input is allocated with malloc and may fail. Free with free(). */
+/* Zeroed memory for count * size bytes; aborts when there is none. Only for sizes the program
+ * itself chooses: what is sized by outside input is allocated with malloc and may fail. Free with
+ * free(). */
 NODISCARD void *xcalloc(size_t count, size_t size) __attribute__((returns_nonnull));
 NODISCARD void *xrealloc(void *p, size_t count, size_t size) __attribute__((returns_nonnull));
 NODISCARD char *xstrdup(const char *s) __attribute__((returns_nonnull));

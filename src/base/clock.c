@@ -107,8 +107,8 @@ bool time_parse(const char *p, int64_t *ret_wall_us)
         return false;
     if (!read_char(&p, 'T') && !read_char(&p, 't') && !read_char(&p, ' '))
         return false;
-    if (!read_number(&p, 2, &tm.tm_hour) || !read_char(&p, ':') || !read_number(&p, 2, &tm.tm_min) ||
-        !read_char(&p, ':') || !read_number(&p, 2, &tm.tm_sec))
+    if (!read_number(&p, 2, &tm.tm_hour) || !read_char(&p, ':') ||
+        !read_number(&p, 2, &tm.tm_min) || !read_char(&p, ':') || !read_number(&p, 2, &tm.tm_sec))
         return false;
     int64_t fraction_us = 0;
     if (read_char(&p, '.')) {

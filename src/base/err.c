@@ -52,6 +52,8 @@ const char *err_code_name(enum err_code code)
         return "invalid";
     case ERR_NOT_FOUND:
         return "not_found";
+    case ERR_DENIED:
+        return "denied";
     case ERR_UNAVAILABLE:
         return "unavailable";
     case ERR_EXHAUSTED:

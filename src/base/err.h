@@ -10,6 +10,7 @@ enum err_code {
     ERR_NONE = 0,
     ERR_INVALID,     /* tell the user; exit 2, HTTP 400 */
     ERR_NOT_FOUND,   /* tell the user; HTTP 404 */
+    ERR_DENIED,      /* turned away: do not try again soon; HTTP 403 */
     ERR_UNAVAILABLE, /* back off and retry: camera refused, database busy */
     ERR_EXHAUSTED,   /* shed load, warn: disk full, pool empty */
     ERR_DATA_LOSS,   /* stop writing, alert: corrupt database */
@@ -24,7 +25,8 @@ struct err {
 };
 
 /* Fill err (may be NULL) and yield false, so that `return err_set(err, ERR_INVALID, "...")` reads
- * well. A macro, because clang-tidy cannot see across files that a function always returns false. */
+ * well. A macro, because clang-tidy cannot see across files that a function always returns false.
+ */
 #define err_set(err, code, ...) (err_set_((err), (code), __VA_ARGS__), err_false_())
 void err_set_(struct err *err, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
 static inline bool err_false_(void)

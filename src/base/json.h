@@ -1,5 +1,6 @@
-/* A streaming JSON writer: no tree, one growing buffer. Commas and nesting are its business; keys and
- * texts are escaped, invalid UTF-8 becomes U+FFFD. For reading JSON use jansson. Not thread-safe. */
+/* A streaming JSON writer: no tree, one growing buffer. Commas and nesting are its business; keys
+ * and texts are escaped, invalid UTF-8 becomes U+FFFD. For reading JSON use jansson. Not
+ * thread-safe. */
 #pragma once
 
 #include "base/uuid7.h"
@@ -26,9 +27,9 @@ void json_int(struct json *j, const char *key, int64_t value);
 void json_double(struct json *j, const char *key, double value, int decimals); /* NaN: null */
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
-void json_uuid(struct json *j, const char *key, const struct uuid *id);   /* zero: null */
-void json_time(struct json *j, const char *key, int64_t wall_us);         /* unknown: null */
-void json_raw(struct json *j, const char *key, const char *json_text);    /* already JSON */
+void json_uuid(struct json *j, const char *key, const struct uuid *id); /* zero: null */
+void json_time(struct json *j, const char *key, int64_t wall_us);       /* unknown: null */
+void json_raw(struct json *j, const char *key, const char *json_text);  /* already JSON */
 
 /* Gives the text away (free with free()); the writer is empty afterwards. */
 NODISCARD char *json_take(struct json *j);

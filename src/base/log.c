@@ -63,8 +63,7 @@ struct log log_child(const struct log *parent, const char *name)
 
 bool log_enabled(const struct log *log, enum log_level level)
 {
-    return log->sink &&
-           (int)level <= atomic_load_explicit(&log->sink->level, memory_order_relaxed);
+    return log->sink && (int)level <= atomic_load_explicit(&log->sink->level, memory_order_relaxed);
 }
 
 void redact_urls(char *text)

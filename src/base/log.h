@@ -1,7 +1,7 @@
 /* Log objects, handed down, each with the name of its part: "capture porch". One line an entry, to
- * standard error: for people on a terminal, key=value otherwise. Credentials inside URLs are blanked
- * at this one place, whatever the message says. Levels have meanings: info and above never once per
- * frame; debug may be per event; trace may flood. */
+ * standard error: for people on a terminal, key=value otherwise. Credentials inside URLs are
+ * blanked at this one place, whatever the message says. Levels have meanings: info and above never
+ * once per frame; debug may be per event; trace may flood. */
 #pragma once
 
 #include "base/clock.h"

@@ -135,6 +135,14 @@ void *queue_try_pop(struct queue *q)
     return item;
 }
 
+bool queue_has_room(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    bool room = q->count < q->capacity;
+    pthread_mutex_unlock(&q->lock);
+    return room;
+}
+
 void queue_close(struct queue *q)
 {
     pthread_mutex_lock(&q->lock);

@@ -1,5 +1,6 @@
 /* A bounded queue of pointers between threads: the only way work moves from one stage to the next.
- * What happens when it is full is part of its type, and counted. Any thread may push, pop, close. */
+ * What happens when it is full is part of its type, and counted. Any thread may push, pop, close.
+ */
 #pragma once
 
 #include "base/base.h"
@@ -34,6 +35,10 @@ NODISCARD void *queue_pop_within(struct queue *queue, int64_t timeout_us, bool *
 
 /* The oldest item if there is one, never waits. */
 NODISCARD void *queue_try_pop(struct queue *queue);
+
+/* Whether a push would find room. Only the answer of a queue with one pusher, asked by it, lasts.
+ */
+bool queue_has_room(struct queue *queue);
 
 /* No push succeeds any more; pops drain what is there. Wakes everybody. */
 void queue_close(struct queue *queue);

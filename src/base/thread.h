@@ -1,5 +1,6 @@
-/* Named threads with a role. Every piece of mutable state belongs to one role, and the functions that
- * touch it say so: ASSERT_ON(ROLE_STORE). Threads are always joined; none is detached or killed. */
+/* Named threads with a role. Every piece of mutable state belongs to one role, and the functions
+ * that touch it say so: ASSERT_ON(ROLE_STORE). Threads are always joined; none is detached or
+ * killed. */
 #pragma once
 
 #include "base/err.h"

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* getrandom() costs a system call; one of 1 KiB serves 128 ids. Per thread, so nothing is shared. */
+/* getrandom() costs a system call; one of 1 KiB serves 128 ids. Per thread, so nothing is shared.
+ */
 #define RANDOM_POOL_BYTES 1024
 
 static uint64_t random_u64(void)

@@ -46,3 +46,6 @@ void bus_unsubscribe(struct bus *bus, struct bus_subscriber **subscriber);
 
 /* The next message or NULL; never blocks. *ret_missed: how many were lost since the last call. */
 NODISCARD struct bus_message *bus_next(struct bus_subscriber *subscriber, int64_t *ret_missed);
+
+/* Whether anybody listens to the topic: spares making messages nobody reads. */
+bool bus_wanted(struct bus *bus, enum bus_topic topic);

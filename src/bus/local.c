@@ -151,3 +151,13 @@ struct bus_message *bus_next(struct bus_subscriber *s, int64_t *ret_missed)
     pthread_mutex_unlock(&s->bus->lock);
     return m;
 }
+
+bool bus_wanted(struct bus *bus, enum bus_topic topic)
+{
+    bool wanted = false;
+    pthread_mutex_lock(&bus->lock);
+    for (const struct bus_subscriber *s = bus->first; s && !wanted; s = s->next)
+        wanted = s->topics & topic;
+    pthread_mutex_unlock(&bus->lock);
+    return wanted;
+}

@@ -16,13 +16,13 @@ struct capture_conf {
     char url[CAPTURE_URL_BYTES]; /* rtsp:// rtsps:// file path, or "scene" */
     char username[64], password[128];
     int transport;      /* enum rtsp_transport */
-    bool paced;         /* files: play at their own speed, not as fast as possible */
     bool loop;          /* files: start over at the end */
     int64_t timeout_us; /* without a packet the connection counts as lost */
 };
 
 /* Rows for struct capture_conf, to be placed inside the camera's section. */
 extern const struct section capture_section;
+extern const char *const camera_state_names[]; /* "connecting" "online" "retrying" "ended" */
 
 struct capture_ops {
     const char *name;
@@ -32,12 +32,15 @@ struct capture_ops {
     /* Connects and learns the stream. stop turns true when the thread should give up waiting. */
     bool (*open)(void *priv, const struct capture_conf *conf, const atomic_bool *stop,
                  struct err *err);
-    /* The next picture's packet; blocks, and paces if the source has no pace of its own and
-     * conf->paced. Stamps: pts_us from the source's own zero, TIME_UNKNOWN if it has none; wall_us if
+    /* The next picture's packet; blocks only for as long as the source does (pacing is not its
+     * business). Stamps: pts_us from the source's own zero, TIME_UNKNOWN if it has none; wall_us if
      * the source knows it. A NULL packet with true: end of input. */
     bool (*read)(void *priv, struct packet **ret, struct err *err);
     void (*close)(void *priv); /* also after a failed open */
-    bool live; /* the source sets the pace; its loss is worth reconnecting */
+    /* Whether the source itself sets the pace: its loss is worth reconnecting. */
+    bool (*live)(const char *url);
+    /* Length of the recording; TIME_UNKNOWN if there is none to know. May be NULL. */
+    int64_t (*duration_us)(const void *priv);
 };
 extern const struct capture_ops capture_lavf, capture_scene;
 
@@ -55,12 +58,13 @@ enum camera_state {
 typedef void capture_sink_fn(void *ctx, struct packet *packet);
 
 struct capture_params {
-    int camera;       /* index */
-    const char *name; /* of the camera; borrowed for the capture's life */
+    int camera;                      /* index */
+    const char *name;                /* of the camera; borrowed for the capture's life */
     const struct capture_conf *conf; /* borrowed for the capture's life */
     /* Wall time of a file's first picture; TIME_UNKNOWN: its creation tag, else unknown. Live
      * sources are stamped from the clock. */
     int64_t start_wall_us;
+    bool realtime; /* false: as fast as possible, on a timeline from 0 (analyze) */
     const struct clock *clock;
     struct log log;
     struct bus *bus; /* camera state changes go here; NULL: nowhere */
@@ -77,5 +81,10 @@ void capture_stop(struct capture *capture);
 /* Waits for the thread, frees. */
 void capture_join(struct capture **capture);
 
+/* What the camera is doing, and why if it is not online (into reason). Any thread. */
+enum camera_state capture_state(struct capture *capture, char *reason, size_t reason_bytes);
+
 /* Share of a file already read, 0..1, for progress; < 0 when unknown. Any thread. */
 double capture_progress(const struct capture *capture);
+/* Once the end packet has been delivered: false and err if the input broke instead of ending. */
+bool capture_result(const struct capture *capture, struct err *err);

@@ -1,5 +1,6 @@
-/* Stage 4: frames -> detections. A detector is one detector_ops table; the stage keeps one newest frame
- * per camera (a slot), serves the cameras in turn, and passes every observation on in order. */
+/* Stage 4: frames -> detections. A detector is one detector_ops table; the stage keeps one newest
+ * frame per camera (a slot), serves the cameras in turn, and passes every observation on in order.
+ */
 #pragma once
 
 #include "base/log.h"
@@ -8,16 +9,17 @@
 #include "model/detection.h"
 
 #define DETECT_MODEL_BYTES 512
+#define DETECT_ALL_LABELS  "all"
 
 struct detect_conf {
-    char model[DETECT_MODEL_BYTES]; /* path or installed name; empty: motion only */
+    char model[DETECT_MODEL_BYTES];   /* path or installed name; empty: motion only */
     char library[DETECT_MODEL_BYTES]; /* libonnxruntime to load; empty: search */
-    double fps;          /* looks per second and camera while something moves */
-    double threshold;    /* least score */
-    struct opt_list labels; /* empty: the default classes */
-    struct opt_map label_thresholds; /* struct label_conf, by label */
-    int threads;         /* inference threads */
-    int provider;        /* enum detect_provider */
+    double fps;                       /* looks per second and camera while something moves */
+    double threshold;                 /* least score */
+    struct opt_list labels;           /* empty: the default classes; DETECT_ALL_LABELS: every one */
+    struct opt_map label_thresholds;  /* struct label_conf, by label */
+    int threads;                      /* inference threads */
+    int provider;                     /* enum detect_provider */
 };
 enum detect_provider { PROVIDER_AUTO, PROVIDER_CPU, PROVIDER_CUDA };
 extern const struct section detect_section;
@@ -28,18 +30,19 @@ struct label_conf {
 };
 
 struct detector_info {
-    char name[64];      /* "yolo26n-640", "motion only" */
-    char backend[96];   /* "onnxruntime 1.30.0 cpu", "none" */
-    char reason[256];   /* why it is not better: "no model configured"; empty if it is */
-    int width, height;  /* px, of the model's input; 0 for motion only */
-    char note[256];     /* from the model's own metadata: "demonstration scene only"; may be empty */
+    char name[64];     /* "yolo26n-640", "motion only" */
+    char backend[96];  /* "onnxruntime 1.30.0 cpu", "none" */
+    char reason[256];  /* why it is not better: "no model configured"; empty if it is */
+    int width, height; /* px, of the model's input; 0 for motion only */
+    char note[256];    /* from the model's own metadata: "demonstration scene only"; may be empty */
 };
 
 struct detector_ops {
     const char *name;
     size_t priv_size; /* zeroed before open */
     bool (*open)(void *priv, const struct detect_conf *conf, struct err *err);
-    /* What the frame shows. motion: what the gate saw. ret->items best first, boxes of the frame. */
+    /* What the frame shows. motion: what the gate saw. ret->items best first, boxes of the frame.
+     */
     bool (*run)(void *priv, const struct frame *frame, const struct motion_result *motion,
                 struct detections *ret, struct err *err);
     void (*describe)(const void *priv, struct detector_info *ret);
@@ -49,9 +52,9 @@ extern const struct detector_ops detector_onnx, detector_motion;
 
 struct detector;
 
-/* Opens the best detector the configuration and this machine allow: onnx with a model and a library,
- * else motion only, with the reason in its info. Fails only when a model was configured and is
- * unusable (missing, not a model, wrong shape). ops NULL chooses; tests pass a double. */
+/* Opens the best detector the configuration and this machine allow: onnx with a model and a
+ * library, else motion only, with the reason in its info. Fails only when a model was configured
+ * and is unusable (missing, not a model, wrong shape). ops NULL chooses; tests pass a double. */
 NODISCARD bool detector_open(const struct detect_conf *conf, const struct detector_ops *ops,
                              struct detector **ret, struct err *err);
 void detector_close(struct detector **detector);
@@ -84,4 +87,4 @@ struct detect_stats {
     int64_t inferences, overwritten, failed; /* overwritten: a newer frame took the slot */
     int64_t infer_us;                        /* total */
 };
-struct detect_stats detect_stats(const struct detect *detect);
+struct detect_stats detect_stats(struct detect *detect); /* any thread */

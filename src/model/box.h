@@ -1,5 +1,5 @@
-/* A rectangle in a picture: normalised 0..1, origin top left, x0 <= x1, y0 <= y1. Pixels exist only in
- * decode, motion, detect and picture drawing. */
+/* A rectangle in a picture: normalised 0..1, origin top left, x0 <= x1, y0 <= y1. Pixels exist only
+ * in decode, motion, detect and picture drawing. */
 #pragma once
 
 #include "base/base.h"

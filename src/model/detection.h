@@ -22,9 +22,9 @@ struct detections {
 
 /* What the motion gate said about one frame. */
 struct motion_result {
-    bool active;    /* worth a look */
-    bool lighting;  /* the whole picture changed: light switched, day/night filter moved */
-    float area;     /* share of unmasked cells that differ from the background, 0..1 */
+    bool active;   /* worth a look */
+    bool lighting; /* the whole picture changed: light switched, day/night filter moved */
+    float area;    /* share of unmasked cells that differ from the background, 0..1 */
     int box_count;
     struct box boxes[MOTION_BOXES_MAX]; /* where, largest first */
 };
@@ -36,10 +36,10 @@ struct observation {
     int64_t pts_us, wall_us;
     struct frame *frame; /* owned reference; NULL at the end of input */
     struct motion_result motion;
-    bool analyse;  /* vision wants the detector to look */
-    bool analysed; /* the detector did look: no detection means nothing is there */
-    bool end;      /* end of this camera's input */
-    bool gap;      /* the picture was interrupted before this one */
+    bool analyse;     /* vision wants the detector to look */
+    bool analysed;    /* the detector did look: no detection means nothing is there */
+    bool end;         /* end of this camera's input */
+    bool gap;         /* the picture was interrupted before this one */
     int64_t infer_us; /* time the detector took, preprocessing included */
     struct detections detections;
 };

@@ -4,8 +4,8 @@
 #include <string.h>
 
 const char *const event_state_names[] = {"open", "closed", NULL};
-const char *const close_reason_names[] = {
-    "", "window", "quiet", "tracks", "end_of_input", "shutdown", "crash", NULL};
+const char *const close_reason_names[] = {"",         "window", "quiet", "tracks", "end_of_input",
+                                          "shutdown", "crash",  NULL};
 const char *const risk_level_names[] = {"unknown", "low", "medium", "high", "critical", NULL};
 
 enum risk_level risk_level_of(int score)

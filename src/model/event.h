@@ -21,28 +21,28 @@ struct sighting {
 /* A track's time in one zone, within one event. */
 struct zone_visit {
     char name[OPT_NAME_BYTES]; /* of the zone, when seen: an event outlives the configuration */
-    bool seen;               /* was in it at all */
-    bool inside;             /* is in it now */
-    int64_t dwell_us;        /* total */
-    struct sighting entered; /* first sighting inside: the evidence */
+    bool seen;                 /* was in it at all */
+    bool inside;               /* is in it now */
+    int64_t dwell_us;          /* total */
+    struct sighting entered;   /* first sighting inside: the evidence */
 };
 
 struct crossing {
     char name[OPT_NAME_BYTES]; /* of the line */
-    int line;      /* index into the camera's lines */
-    int direction; /* +1 in, -1 out */
+    int line;                  /* index into the camera's lines */
+    int direction;             /* +1 in, -1 out */
     struct sighting at;
 };
 
 /* One object followed over time, as far as one event is concerned. */
 struct track {
     struct uuid id;
-    char label[LABEL_BYTES]; /* the best-supported label so far */
-    float confidence;        /* best score so far */
+    char label[LABEL_BYTES];     /* the best-supported label so far */
+    float confidence;            /* best score so far */
     struct sighting first, last; /* within this event's window */
     struct sighting best;        /* of its best picture */
-    float growth;        /* area now / area when first seen: > 1 came nearer */
-    bool stationary;     /* has come to rest */
+    float growth;                /* area now / area when first seen: > 1 came nearer */
+    bool stationary;             /* has come to rest */
     struct zone_visit zones[ZONES_MAX];
     int crossing_count; /* all; the first CROSSINGS_MAX are in crossings */
     struct crossing crossings[CROSSINGS_MAX];
@@ -66,7 +66,8 @@ extern const char *const close_reason_names[];
 enum risk_level { RISK_UNKNOWN, RISK_LOW, RISK_MEDIUM, RISK_HIGH, RISK_CRITICAL };
 extern const char *const risk_level_names[]; /* "unknown" = needs review, "low" ... */
 
-/* The level is always derived: 0-29 low, 30-59 medium, 60-84 high, 85-100 critical, none unknown. */
+/* The level is always derived: 0-29 low, 30-59 medium, 60-84 high, 85-100 critical, none unknown.
+ */
 enum risk_level risk_level_of(int score);
 #define SCORE_NONE (-1)
 
@@ -80,7 +81,7 @@ struct reason {
 };
 
 struct verdict {
-    int score; /* 0..100 or SCORE_NONE */
+    int score;       /* 0..100 or SCORE_NONE */
     char scorer[64]; /* "rules 1" */
     char summary[256];
     int reason_count;
@@ -95,8 +96,8 @@ struct event {
     char camera_name[OPT_NAME_BYTES];
     enum event_state state;
     enum close_reason close_reason;
-    int revision;              /* 0 when it opens, then +1 with every change */
-    int64_t start_us, end_us;  /* camera timeline; end is the last sighting, not the close */
+    int revision;             /* 0 when it opens, then +1 with every change */
+    int64_t start_us, end_us; /* camera timeline; end is the last sighting, not the close */
     int64_t wall_start_us, wall_end_us; /* TIME_UNKNOWN if the source has no wall time */
     int64_t trigger_arrived_us; /* monotonic: arrival of the frame that caused this change */
     int track_count;

@@ -59,19 +59,18 @@ static int chroma(int luma)
     return (luma + 1) / 2;
 }
 
-struct frame *frame_alloc(int width, int height)
+bool frame_alloc_pixels(struct frame *f, int width, int height)
 {
     if (width < 1 || height < 1 || width > FRAME_SIDE_MAX || height > FRAME_SIDE_MAX)
-        return NULL;
+        return false;
     int stride[3] = {(width + 31) & ~31, (chroma(width) + 31) & ~31, (chroma(width) + 31) & ~31};
     size_t luma_bytes = (size_t)stride[0] * (size_t)height;
     size_t chroma_bytes = (size_t)stride[1] * (size_t)chroma(height);
     uint8_t *pixels = aligned_alloc(32, (luma_bytes + 2 * chroma_bytes + 31) & ~(size_t)31);
     if (!pixels)
-        return NULL;
+        return false;
     memset(pixels, 0, luma_bytes);
     memset(pixels + luma_bytes, 128, 2 * chroma_bytes);
-    struct frame *f = frame_blank();
     f->width = width;
     f->height = height;
     f->plane[0] = pixels;
@@ -80,6 +79,14 @@ struct frame *frame_alloc(int width, int height)
     memcpy(f->stride, stride, sizeof stride);
     f->backing = pixels;
     f->release = free;
+    return true;
+}
+
+struct frame *frame_alloc(int width, int height)
+{
+    struct frame *f = frame_blank();
+    if (!frame_alloc_pixels(f, width, height))
+        frame_unref(&f);
     return f;
 }
 

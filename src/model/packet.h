@@ -1,7 +1,7 @@
 /* One compressed picture of one camera, on its way from capture to decode and to recording.
  *
- * Refcounted with our own count (libavutil's is invisible to the thread sanitizer) and immutable once
- * queued. Memory: the AVPacket's buffer plus this struct. */
+ * Refcounted with our own count (libavutil's is invisible to the thread sanitizer) and immutable
+ * once queued. Memory: the AVPacket's buffer plus this struct. */
 #pragma once
 
 #include "base/clock.h"
@@ -24,6 +24,7 @@ struct packet {
     struct stream *stream; /* shared */
     int64_t pts_us;        /* camera timeline: monotonic over reconnects and loops */
     int64_t wall_us;       /* when it happened, TIME_UNKNOWN if the source cannot say */
+    int64_t arrived_us;    /* monotonic clock, when it was received */
     bool key;              /* decoding can start here */
     bool gap;              /* packets before this one were lost: forget predictions */
     bool end;              /* end of input: no more packets follow (av is NULL) */

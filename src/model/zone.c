@@ -1,7 +1,7 @@
 #include "model/zone.h"
 
-const char *const zone_kind_names[] = {"entry",    "driveway",   "yard",
-                                       "sidewalk", "restricted", "other", NULL};
+const char *const zone_kind_names[] = {"entry",      "driveway", "yard", "sidewalk",
+                                       "restricted", "other",    NULL};
 const char *const line_direction_names[] = {"both", "in", "out", NULL};
 
 static const struct opt zone_rows[] = {
@@ -15,8 +15,9 @@ static const struct opt zone_rows[] = {
 
 const struct section zone_section = {
     .name = "zone",
-    .help = "A named place in the picture. An object is in a zone when the middle of the lower edge "
-            "of its box is.",
+    .help =
+        "A named place in the picture. An object is in a zone when the middle of the lower edge "
+        "of its box is.",
     .bytes = sizeof(struct zone_conf),
     .rows = zone_rows,
 };
@@ -49,7 +50,8 @@ bool points_contain(const struct opt_points *polygon, struct point p)
     return inside;
 }
 
-/* Which side of the line from a to b the point p lies on: > 0 right, < 0 left (y grows downwards). */
+/* Which side of the line from a to b the point p lies on: > 0 right, < 0 left (y grows downwards).
+ */
 static float side(struct point a, struct point b, struct point p)
 {
     return (b.x - a.x) * (p.y - a.y) - (b.y - a.y) * (p.x - a.x);

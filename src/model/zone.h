@@ -9,7 +9,7 @@
 #define LINES_MAX 8
 
 enum zone_kind {
-    ZONE_ENTRY,      /* door, gate, window: where somebody would come in */
+    ZONE_ENTRY, /* door, gate, window: where somebody would come in */
     ZONE_DRIVEWAY,
     ZONE_YARD,       /* private ground */
     ZONE_SIDEWALK,   /* public ground: passing by is normal */

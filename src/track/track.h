@@ -1,5 +1,5 @@
-/* Stage 5: detections -> tracks. Association over time, zones, lines, dwell; what has come to rest is
- * remembered and stays silent. One per camera, on the scene thread; pure: no clock, no I/O. */
+/* Stage 5: detections -> tracks. Association over time, zones, lines, dwell; what has come to rest
+ * is remembered and stays silent. One per camera, on the scene thread; pure: no clock, no I/O. */
 #pragma once
 
 #include "base/opt.h"
@@ -12,30 +12,42 @@ struct track_conf {
     double confirm_score;   /* score that may start a track */
     int confirm_hits;       /* sightings that confirm it */
     int64_t max_gap_us;     /* unseen this long, a moving object has left */
-    int64_t stationary_us;  /* at rest this long, an object is stationary */
+    int64_t rest_us;        /* a vehicle or thing at rest this long is stationary */
+    int64_t rest_person_us; /* a person or animal */
 };
 extern const struct section track_section;
 
 /* One object as the tracker sees it now. */
 struct live_track {
-    struct track track;      /* zones, crossings and best picture since it was first seen */
+    struct track track; /* zones, crossings and best picture since it was first seen */
     enum object_kind kind;
     bool confirmed;
-    bool moved;              /* has been seen to move since it appeared */
-    bool moving;             /* confirmed, has moved, and is not stationary: what events are about */
-    bool seen;               /* in the observation just pushed */
-    bool ended;              /* has left; reported once, with the observation that noticed */
+    bool moved;  /* has been seen to move since it appeared */
+    bool moving; /* confirmed, has moved, and is not stationary: what events are about */
+    bool seen;   /* in the observation just pushed */
+    bool ended;  /* has left; reported once, with the observation that noticed */
 };
 
 struct tracker;
 
-/* zones, lines: struct zone_conf / line_conf maps, borrowed. ids: borrowed. */
-NODISCARD struct tracker *tracker_new(const struct track_conf *conf, const struct opt_map *zones,
-                                      const struct opt_map *lines, struct uuid_gen *ids);
+/* All borrowed for the tracker's life. zones, lines: maps of struct zone_conf, line_conf. pictures:
+ * keep a copy of each track's best frame. */
+struct tracker_params {
+    const struct track_conf *conf;
+    const struct opt_map *zones, *lines;
+    struct uuid_gen *ids;
+    bool pictures;
+};
+NODISCARD struct tracker *tracker_new(const struct tracker_params *params);
 void tracker_free(struct tracker **tracker);
 
 /* Takes in one observation (borrowed). Frames that were not analysed only move time on. */
 void tracker_push(struct tracker *tracker, const struct observation *observation);
 
-/* The tracks after the last push, confirmed ones first; valid until the next push. */
-const struct live_track *const *tracker_tracks(const struct tracker *tracker, int *ret_count);
+/* The tracks after the last push, oldest first, those that just ended included; valid until the
+ * next push. */
+int tracker_count(const struct tracker *tracker);
+const struct live_track *tracker_at(const struct tracker *tracker, int i);
+
+/* Detections that found no room among TRACKS_MAX. */
+int64_t tracker_ignored(const struct tracker *tracker);

@@ -1,0 +1,306 @@
+/* The thread around a source: connects, stamps, paces, reconnects, and says what it is doing. */
+#include "capture/capture.h"
+
+#include "base/json.h"
+#include "capture/timeline.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define RETRY_FIRST_US  (500 * US_PER_MS)
+#define RETRY_MOST_US   (2 * US_PER_S)   /* an answering camera is back within this */
+#define RETRY_DENIED_US (300 * US_PER_S) /* wrong credentials: real cameras lock out */
+#define REASON_BYTES    192
+
+const char *const camera_state_names[] = {"connecting", "online", "retrying", "ended", NULL};
+static const char *const transport_names[] = {"tcp", "udp", NULL};
+
+static const struct opt capture_rows[] = {
+    {"url", OPT_TEXT(struct capture_conf, url), .flags = OPT_REQUIRED,
+     .help = "rtsp:// or rtsps:// address of a camera, path of a recording, or \"scene\" for the "
+             "built-in demonstration."},
+    {"username", OPT_TEXT(struct capture_conf, username), .help = "To log in to the camera."},
+    {"password", OPT_TEXT(struct capture_conf, password), .flags = OPT_SECRET,
+     .help = "Better as !secret NAME, from secrets.yaml."},
+    {"transport", OPT_ENUM(struct capture_conf, transport, transport_names), .def = "tcp",
+     .help = "How RTSP carries pictures. udp loses some on wireless links."},
+    {"loop", OPT_BOOL(struct capture_conf, loop), .def = "true",
+     .help = "Recordings: start over at the end."},
+    {"timeout", OPT_DURATION(struct capture_conf, timeout_us, 1, 300), .def = "10s",
+     .help = "Without a picture for this long, the connection is lost."},
+    {0},
+};
+
+const struct section capture_section = {
+    .name = "source",
+    .help = "Where the pictures come from.",
+    .bytes = sizeof(struct capture_conf),
+    .rows = capture_rows,
+};
+
+static const struct capture_ops *const sources[] = {&capture_scene, &capture_lavf};
+
+const struct capture_ops *capture_find(const char *url)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++)
+        if (sources[i]->accepts(url))
+            return sources[i];
+    ASSERT(false);
+    return NULL;
+}
+
+struct capture {
+    /* set at start, then read-only */
+    struct capture_params params;
+    const struct capture_ops *ops;
+    bool live;
+    struct thread *thread;
+
+    atomic_bool stop;
+    atomic_int progress_permille; /* -1: unknown */
+
+    pthread_mutex_t lock;
+    pthread_cond_t woken; /* stop was set */
+    /* protected by lock */
+    enum camera_state state;
+    char reason[REASON_BYTES];
+
+    /* capture thread only; result also after the end packet */
+    struct timeline timeline;
+    struct err result;
+    bool gap; /* the next packet follows an interruption */
+    alignas(max_align_t) unsigned char priv[];
+};
+
+static bool stopping(const struct capture *c)
+{
+    return atomic_load_explicit(&c->stop, memory_order_relaxed);
+}
+
+/* Waits until the monotonic clock says so, or stop. */
+static void wait_until(struct capture *c, int64_t until_us)
+{
+    struct timespec ts = {until_us / US_PER_S, until_us % US_PER_S * 1000};
+    pthread_mutex_lock(&c->lock);
+    int rc = 0;
+    while (!stopping(c) && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&c->woken, &c->lock, &ts);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void publish_state(struct capture *c, enum camera_state state, const char *reason)
+{
+    if (!c->params.bus)
+        return;
+    struct json j;
+    json_init(&j);
+    json_object(&j, NULL);
+    json_text(&j, "type", "camera");
+    json_object(&j, "data");
+    json_text(&j, "camera", c->params.name);
+    json_text(&j, "state", camera_state_names[state]);
+    json_text(&j, "reason", reason[0] ? reason : NULL);
+    json_time(&j, "at", clock_wall_us(c->params.clock));
+    json_end_object(&j);
+    json_end_object(&j);
+    bus_publish(c->params.bus, bus_message_new(BUS_CAMERA, c->params.camera, 0, j.text, j.bytes));
+    json_done(&j);
+}
+
+static void set_state(struct capture *c, enum camera_state state, const char *reason)
+{
+    pthread_mutex_lock(&c->lock);
+    bool changed = c->state != state || strcmp(c->reason, reason) != 0;
+    c->state = state;
+    STR_COPY(c->reason, reason);
+    pthread_mutex_unlock(&c->lock);
+    if (!changed)
+        return;
+    if (state == CAMERA_RETRYING)
+        log_warn(&c->params.log, "%s; trying again", reason);
+    else
+        log_info(&c->params.log, "%s%s%s", camera_state_names[state], reason[0] ? ": " : "",
+                 reason);
+    publish_state(c, state, reason);
+}
+
+static void note_progress(struct capture *c, int64_t us)
+{
+    int64_t all_us = c->ops->duration_us ? c->ops->duration_us(c->priv) : TIME_UNKNOWN;
+    int permille = all_us == TIME_UNKNOWN ? -1 : (int)CLAMP(us * 1000 / all_us, 0, 1000);
+    atomic_store_explicit(&c->progress_permille, permille, memory_order_relaxed);
+}
+
+/* Stamps a packet, waits until it is due, passes it on. */
+static void deliver(struct capture *c, struct packet *p)
+{
+    const struct clock *clock = c->params.clock;
+    bool jump;
+    int64_t own_us = p->pts_us;
+    p->pts_us = timeline_map(&c->timeline, p->pts_us, clock_mono_us(clock), clock_wall_us(clock),
+                             &jump);
+    p->gap = c->gap || jump;
+    c->gap = false;
+    if (c->params.realtime) {
+        if (!c->live)
+            wait_until(c, p->pts_us);
+        p->wall_us = timeline_wall_us(&c->timeline, p->pts_us);
+    } else if (c->params.start_wall_us != TIME_UNKNOWN) {
+        p->wall_us = c->params.start_wall_us + p->pts_us;
+    }
+    p->arrived_us = clock_mono_us(clock);
+    if (own_us != TIME_UNKNOWN)
+        note_progress(c, own_us);
+    c->params.sink(c->params.sink_ctx, p);
+}
+
+/* Reads until the end, an error or stop. True: the input came to its end. */
+static bool read_all(struct capture *c, struct err *err)
+{
+    bool online = false;
+    while (!stopping(c)) {
+        struct packet *p = NULL;
+        if (!c->ops->read(c->priv, &p, err))
+            return false;
+        if (!p)
+            return true;
+        if (!online)
+            set_state(c, CAMERA_ONLINE, "");
+        online = true;
+        deliver(c, p);
+    }
+    return err_set(err, ERR_CANCELLED, "stopped");
+}
+
+/* One connection from open to close. */
+static bool run_session(struct capture *c, struct err *err)
+{
+    memset(c->priv, 0, c->ops->priv_size);
+    bool ok = c->ops->open(c->priv, c->params.conf, &c->stop, err) && read_all(c, err);
+    c->ops->close(c->priv);
+    timeline_restart(&c->timeline);
+    return ok;
+}
+
+static int64_t retry_after_us(const struct err *err, int64_t previous_us)
+{
+    if (err->code == ERR_DENIED)
+        return RETRY_DENIED_US;
+    return previous_us ? MIN(2 * previous_us, RETRY_MOST_US) : RETRY_FIRST_US;
+}
+
+static void end_input(struct capture *c, const struct err *err)
+{
+    c->result = *err;
+    set_state(c, CAMERA_ENDED, err->msg);
+    struct packet *end = packet_new(NULL, NULL);
+    end->end = true;
+    end->pts_us = c->timeline.last_us == TIME_UNKNOWN ? 0 : c->timeline.last_us;
+    c->params.sink(c->params.sink_ctx, end);
+}
+
+static void capture_main(void *arg)
+{
+    struct capture *c = arg;
+    int64_t wait_us = 0;
+    while (!stopping(c)) {
+        if (wait_us == 0)
+            set_state(c, CAMERA_CONNECTING, "");
+        struct err err = {0};
+        bool ended = run_session(c, &err);
+        c->gap = true;
+        if (stopping(c))
+            return;
+        if (ended && !c->live && (!c->params.conf->loop || !c->params.realtime)) {
+            end_input(c, &err);
+            return;
+        }
+        if (!ended && !c->live) {
+            err_wrap(&err, "%s", c->params.conf->url);
+            redact_urls(err.msg);
+            end_input(c, &err);
+            return;
+        }
+        if (ended && !c->live)
+            continue; /* once more from the start */
+        if (ended)
+            err_set(&err, ERR_UNAVAILABLE, "the camera ended the stream");
+        wait_us = retry_after_us(&err, c->state == CAMERA_ONLINE ? 0 : wait_us);
+        set_state(c, CAMERA_RETRYING, err.msg);
+        wait_until(c, clock_mono_us(c->params.clock) + wait_us);
+    }
+}
+
+bool capture_start(const struct capture_params *params, struct capture **ret, struct err *err)
+{
+    const struct capture_ops *ops = capture_find(params->conf->url);
+    struct capture *c = xcalloc(1, sizeof *c + ops->priv_size);
+    c->params = *params;
+    c->ops = ops;
+    c->live = ops->live(params->conf->url);
+    c->state = CAMERA_CONNECTING;
+    timeline_init(&c->timeline, params->realtime);
+    atomic_init(&c->progress_permille, -1);
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->woken, &attr);
+    pthread_condattr_destroy(&attr);
+    char name[16];
+    snprintf(name, sizeof name, "cap:%s", params->name);
+    if (!thread_start(&c->thread, ROLE_CAPTURE, name, capture_main, c, err)) {
+        capture_join(&c);
+        return false;
+    }
+    *ret = c;
+    return true;
+}
+
+void capture_stop(struct capture *c)
+{
+    pthread_mutex_lock(&c->lock);
+    atomic_store_explicit(&c->stop, true, memory_order_relaxed);
+    pthread_cond_broadcast(&c->woken);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void capture_join(struct capture **capture)
+{
+    struct capture *c = *capture;
+    if (!c)
+        return;
+    thread_join(&c->thread);
+    pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->woken);
+    free(c);
+    *capture = NULL;
+}
+
+enum camera_state capture_state(struct capture *c, char *reason, size_t reason_bytes)
+{
+    pthread_mutex_lock(&c->lock);
+    enum camera_state state = c->state;
+    str_copy(reason, reason_bytes, c->reason);
+    pthread_mutex_unlock(&c->lock);
+    return state;
+}
+
+double capture_progress(const struct capture *c)
+{
+    int permille = atomic_load_explicit(&c->progress_permille, memory_order_relaxed);
+    return permille < 0 ? -1 : permille / 1000.0;
+}
+
+bool capture_result(const struct capture *c, struct err *err)
+{
+    if (c->result.code == ERR_NONE)
+        return true;
+    *err = c->result;
+    return false;
+}

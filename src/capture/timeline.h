@@ -1,0 +1,31 @@
+/* A source's own stamps onto the camera's timeline, which never goes back: not at the loop point of
+ * a file, not after a reconnect, not when a camera's clock jumps.
+ *
+ * In real time the timeline is the monotonic clock: a stamp is anchored to the arrival of the first
+ * packet and then trusted, so that pictures keep their true distances whatever the network does.
+ * Otherwise (a file read as fast as possible) it starts at 0 and only stamps count. */
+#pragma once
+
+#include "base/clock.h"
+
+struct timeline {
+    bool realtime;
+    bool anchored;     /* offset_us is valid */
+    int64_t offset_us; /* timeline = stamp + offset */
+    int64_t last_us;   /* the newest on the timeline, TIME_UNKNOWN before the first */
+    int64_t step_us;   /* usual distance of two pictures */
+    int64_t anchor_wall_us, anchor_us; /* wall time at a point of the timeline; TIME_UNKNOWN */
+};
+
+void timeline_init(struct timeline *t, bool realtime);
+
+/* The connection was lost or the file starts over: the next stamp is anchored afresh. */
+void timeline_restart(struct timeline *t);
+
+/* Where a picture stamped stamp_us (TIME_UNKNOWN: no stamp) belongs. *ret_jump: the stamps jumped,
+ * so what was predicted from the pictures before is void. */
+int64_t timeline_map(struct timeline *t, int64_t stamp_us, int64_t now_us, int64_t now_wall_us,
+                     bool *ret_jump);
+
+/* Wall time of a point on a realtime timeline. */
+int64_t timeline_wall_us(const struct timeline *t, int64_t us);

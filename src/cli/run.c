@@ -1,0 +1,144 @@
+/* hsi run and hsi demo: the daemon in the foreground. */
+#include "base/embed.h"
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern const struct embedded embedded_demo[];
+
+struct run_args {
+    char config[256], data[256];
+    int port, log_level;
+};
+
+static const struct opt run_flags[] = {
+    {"config", OPT_TEXT(struct run_args, config), .unit = "FILE",
+     .help = "The configuration. Without it hsi.yaml here, then ~/.config/hsi/hsi.yaml, then "
+             "/etc/hsi/hsi.yaml; where there is none, the demonstration runs."},
+    {"data", OPT_TEXT(struct run_args, data), .unit = "DIR",
+     .help = "Keep events and pictures there, instead of storage.path."},
+    {"port", OPT_INT(struct run_args, port, -1, 65535), .def = "-1", .unit = "PORT",
+     .help = "Serve the page at this port, instead of server.port. 0 takes any free one."},
+    {"log_level", OPT_ENUM(struct run_args, log_level, log_level_names), .def = "info",
+     .unit = "LEVEL", .help = "How much to tell."},
+    {0},
+};
+
+static const struct section run_section = {
+    .name = "run", .bytes = sizeof(struct run_args), .rows = run_flags};
+
+static const struct args_spec run_spec = {
+    .command = "run",
+    .help = "Watches the configured cameras, keeps and explains what happens, and serves the page.",
+    .flags = &run_section,
+};
+
+static const struct args_spec demo_spec = {
+    .command = "demo",
+    .help =
+        "Everything, with a rendered street instead of cameras and a tiny model that knows only "
+        "that street.",
+    .flags = &run_section,
+};
+
+/* The first configuration file that is there; false: none. */
+static bool find_config(char *out, size_t bytes)
+{
+    const char *home = getenv("HOME");
+    char places[3][512];
+    snprintf(places[0], sizeof places[0], "hsi.yaml");
+    snprintf(places[1], sizeof places[1], "%s/.config/hsi/hsi.yaml", home ? home : "");
+    snprintf(places[2], sizeof places[2], "/etc/hsi/hsi.yaml");
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        if (access(places[i], F_OK) == 0)
+            return str_copy(out, bytes, places[i]);
+    return false;
+}
+
+/* secrets.yaml beside the configuration. */
+static bool load_file(const char *path, struct config *config)
+{
+    AUTO(free_ptr) struct conf_errors *errors = NEW(struct conf_errors);
+    char secrets_path[512];
+    const char *slash = strrchr(path, '/');
+    snprintf(secrets_path, sizeof secrets_path, "%.*ssecrets.yaml",
+             slash ? (int)(slash - path + 1) : 0, path);
+    struct conf_secrets *secrets = NULL;
+    bool ok = conf_secrets_load(secrets_path, &secrets, errors) &&
+              conf_load(path, &config_section, config, secrets, errors);
+    conf_secrets_free(&secrets);
+    if (!ok)
+        conf_errors_print(stderr, errors);
+    return ok;
+}
+
+static bool load_demo(struct config *config)
+{
+    AUTO(free_ptr) struct conf_errors *errors = NEW(struct conf_errors);
+    const struct embedded *demo = &embedded_demo[0];
+    if (conf_parse(demo->name, (const char *)demo->data, demo->bytes, &config_section, config, NULL,
+                   errors))
+        return true;
+    conf_errors_print(stderr, errors);
+    return false;
+}
+
+static int run_daemon(const struct run_args *args, struct config *config)
+{
+    if (args->data[0])
+        STR_COPY(config->store.path, args->data);
+    if (args->port >= 0)
+        config->serve.port = args->port;
+    struct err err = {0};
+    if (!risk_apply_timezone(&config->risk, &err))
+        return args_fail(&err);
+    daemon_block_signals();
+    AUTO(log_sink_free)
+    struct log_sink *sink = log_sink_new(STDERR_FILENO, (enum log_level)args->log_level,
+                                         &clock_real);
+    struct daemon *daemon = NULL;
+    bool ok = daemon_start(config, sink, &daemon, &err);
+    if (ok) {
+        printf("hsi: http://%s:%d/\n", config->serve.listen, daemon_port(daemon));
+        fflush(stdout);
+        ok = daemon_run(daemon, &err);
+    }
+    daemon_stop(&daemon);
+    return ok ? EXIT_OK : args_fail(&err);
+}
+
+static int run(const struct args_spec *spec, bool demo, int argc, char **argv)
+{
+    struct run_args args;
+    struct args_rest rest;
+    int code;
+    if (!args_begin(spec, &args, argc, argv, &rest, &code))
+        return code;
+    struct config config;
+    char path[512];
+    STR_COPY(path, args.config);
+    if (!demo && !path[0] && !find_config(path, sizeof path)) {
+        fputs("hsi: no configuration found: showing the demonstration (hsi run --help)\n", stderr);
+        demo = true;
+    }
+    if (demo ? !load_demo(&config) : !load_file(path, &config))
+        return EXIT_WRONG;
+    code = run_daemon(&args, &config);
+    opt_free(&config_section, &config);
+    return code;
+}
+
+int cli_run(int argc, char **argv)
+{
+    return run(&run_spec, false, argc, argv);
+}
+
+int cli_demo(int argc, char **argv)
+{
+    return run(&demo_spec, true, argc, argv);
+}

@@ -1,0 +1,316 @@
+#include "decode/decode.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/pixdesc.h>
+#include <libyuv.h>
+#include <stdlib.h>
+
+/* Pictures a codec may hold back for reordering, with room to spare (H.264 and H.265: 16). */
+#define DECODER_STAMPS 32
+
+/* What rode in with a packet and is wanted again with its picture. */
+struct stamps {
+    int64_t pts_us, wall_us, arrived_us;
+};
+
+struct decoder {
+    int camera;
+    struct frame_pool *pool;
+    AVCodecContext *codec;
+    struct stream *stream;                /* what codec was opened for */
+    AVFrame *picture;                     /* the codec's latest output */
+    AVPacket *carrier;                    /* a packet's data under our own stamp */
+    struct stamps stamps[DECODER_STAMPS]; /* ring, newest at stamp_next - 1 */
+    unsigned stamp_next;
+    int64_t frames, damaged, no_memory;
+};
+
+struct decoder *decoder_new(int camera, int pool_frames)
+{
+    struct decoder *d = NEW(struct decoder);
+    d->camera = camera;
+    d->pool = frame_pool_new(pool_frames);
+    d->picture = av_frame_alloc();
+    d->carrier = av_packet_alloc();
+    ASSERT(d->picture && d->carrier);
+    return d;
+}
+
+void decoder_free(struct decoder **decoder)
+{
+    struct decoder *d = *decoder;
+    if (!d)
+        return;
+    avcodec_free_context(&d->codec);
+    av_frame_free(&d->picture);
+    av_packet_free(&d->carrier);
+    stream_unref(&d->stream);
+    frame_pool_unref(&d->pool);
+    free(d);
+    *decoder = NULL;
+}
+
+static bool open_codec(const AVCodecParameters *params, AVCodecContext **ret, struct err *err)
+{
+    const AVCodec *codec = avcodec_find_decoder(params->codec_id);
+    if (!codec)
+        return err_set(err, ERR_INVALID, "no decoder for codec %s",
+                       avcodec_get_name(params->codec_id));
+    AVCodecContext *context = avcodec_alloc_context3(codec);
+    ASSERT(context);
+    context->thread_count = 1; /* one thread a camera scales better than many threads a picture */
+    context->max_pixels = (int64_t)FRAME_SIDE_MAX * FRAME_SIDE_MAX / 4;
+    int rc = avcodec_parameters_to_context(context, params);
+    /* Without reordered pictures there is no reason to hold one back. */
+    if (params->video_delay == 0)
+        context->flags |= AV_CODEC_FLAG_LOW_DELAY;
+    if (rc >= 0)
+        rc = avcodec_open2(context, codec, NULL);
+    if (rc < 0) {
+        avcodec_free_context(&context);
+        return err_set(err, ERR_INVALID, "cannot decode %s: %s", avcodec_get_name(params->codec_id),
+                       av_err2str(rc));
+    }
+    *ret = context;
+    return true;
+}
+
+/* How to make planar 4:2:0 of a picture that is not; the few formats cameras really send. */
+static int convert_pixels(const AVFrame *p, uint8_t *const dst[3], const int stride[3])
+{
+    uint8_t *const *s = p->data;
+    const int *ss = p->linesize;
+    int w = p->width, h = p->height;
+#define TO dst[0], stride[0], dst[1], stride[1], dst[2], stride[2], w, h
+    switch ((int)p->format) {
+    case AV_PIX_FMT_YUV422P:
+    case AV_PIX_FMT_YUVJ422P:
+        return I422ToI420(s[0], ss[0], s[1], ss[1], s[2], ss[2], TO);
+    case AV_PIX_FMT_YUV444P:
+    case AV_PIX_FMT_YUVJ444P:
+        return I444ToI420(s[0], ss[0], s[1], ss[1], s[2], ss[2], TO);
+    case AV_PIX_FMT_NV12:
+        return NV12ToI420(s[0], ss[0], s[1], ss[1], TO);
+    case AV_PIX_FMT_NV21:
+        return NV21ToI420(s[0], ss[0], s[1], ss[1], TO);
+    case AV_PIX_FMT_GRAY8:
+        return I400ToI420(s[0], ss[0], TO);
+    case AV_PIX_FMT_YUYV422:
+        return YUY2ToI420(s[0], ss[0], TO);
+    case AV_PIX_FMT_UYVY422:
+        return UYVYToI420(s[0], ss[0], TO);
+    case AV_PIX_FMT_RGB24:
+        return RAWToI420(s[0], ss[0], TO);
+    case AV_PIX_FMT_BGR24:
+        return RGB24ToI420(s[0], ss[0], TO);
+    case AV_PIX_FMT_BGRA:
+    case AV_PIX_FMT_BGR0:
+        return ARGBToI420(s[0], ss[0], TO);
+    case AV_PIX_FMT_RGBA:
+    case AV_PIX_FMT_RGB0:
+        return ABGRToI420(s[0], ss[0], TO);
+    case AV_PIX_FMT_YUV420P10LE:
+        return I010ToI420((const uint16_t *)(const void *)s[0], ss[0] / 2,
+                          (const uint16_t *)(const void *)s[1], ss[1] / 2,
+                          (const uint16_t *)(const void *)s[2], ss[2] / 2, TO);
+    default:
+        return -1;
+    }
+#undef TO
+}
+
+static void free_picture(void *backing)
+{
+    AVFrame *picture = backing;
+    av_frame_free(&picture);
+}
+
+/* The picture's pixels into a blank frame: shared where the format fits, else converted. False with
+ * err untouched when there is no memory. */
+static bool fill_frame(AVFrame *picture, struct frame *f, struct err *err)
+{
+    enum AVPixelFormat format = picture->format;
+    f->full_range = picture->color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P ||
+                    format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P;
+    f->bt709 = picture->colorspace == AVCOL_SPC_BT709 ||
+               (picture->colorspace == AVCOL_SPC_UNSPECIFIED && picture->height >= 720);
+    if (format == AV_PIX_FMT_YUV420P || format == AV_PIX_FMT_YUVJ420P) {
+        AVFrame *own = av_frame_alloc();
+        if (!own)
+            return false;
+        av_frame_move_ref(own, picture);
+        f->width = own->width;
+        f->height = own->height;
+        for (int i = 0; i < 3; i++) {
+            f->plane[i] = own->data[i];
+            f->stride[i] = own->linesize[i];
+        }
+        f->backing = own;
+        f->release = free_picture;
+        return true;
+    }
+    if (!frame_alloc_pixels(f, picture->width, picture->height))
+        return false;
+    uint8_t *const dst[3] = {frame_plane_w(f, 0), frame_plane_w(f, 1), frame_plane_w(f, 2)};
+    if (convert_pixels(picture, dst, f->stride) == 0)
+        return true;
+    const char *name = av_get_pix_fmt_name(format);
+    return err_set(err, ERR_INVALID, "pictures have pixel format %s, which is not supported",
+                   name ? name : "unknown");
+}
+
+static struct stamps stamps_of(const struct decoder *d, int64_t pts_us)
+{
+    for (unsigned i = 1; i <= DECODER_STAMPS; i++) {
+        const struct stamps *s = &d->stamps[(d->stamp_next - i) % DECODER_STAMPS];
+        if (s->pts_us == pts_us)
+            return *s;
+    }
+    /* A codec that invents stamps: the newest packet's will do. */
+    return d->stamps[(d->stamp_next - 1) % DECODER_STAMPS];
+}
+
+/* Gives what the codec has ready to the sink. */
+static bool drain(struct decoder *d, decoder_sink_fn *sink, void *ctx, struct err *err)
+{
+    for (;;) {
+        int rc = avcodec_receive_frame(d->codec, d->picture);
+        if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF)
+            return true;
+        if (rc < 0) {
+            d->damaged++;
+            return true;
+        }
+        struct stamps stamps = stamps_of(d, d->picture->pts);
+        d->damaged += d->picture->decode_error_flags != 0;
+        struct frame *f = frame_from_pool(d->pool);
+        if (!f) {
+            av_frame_unref(d->picture);
+            continue;
+        }
+        struct err why = {0};
+        bool filled = fill_frame(d->picture, f, &why);
+        av_frame_unref(d->picture);
+        if (!filled) {
+            frame_unref(&f);
+            if (why.code) {
+                if (err)
+                    *err = why;
+                return false;
+            }
+            d->no_memory++;
+            continue;
+        }
+        f->camera = d->camera;
+        f->seq = d->frames++;
+        f->pts_us = stamps.pts_us;
+        f->wall_us = stamps.wall_us;
+        f->arrived_us = stamps.arrived_us;
+        sink(ctx, f);
+    }
+}
+
+static bool follow_stream(struct decoder *d, const struct packet *packet, struct err *err)
+{
+    if (packet->stream == d->stream)
+        return true;
+    avcodec_free_context(&d->codec);
+    stream_unref(&d->stream);
+    if (!open_codec(packet->stream->params, &d->codec, err))
+        return false;
+    d->stream = stream_ref(packet->stream);
+    return true;
+}
+
+bool decoder_send(struct decoder *d, const struct packet *packet, decoder_sink_fn *sink, void *ctx,
+                  struct err *err)
+{
+    if (packet->end) {
+        if (!d->codec)
+            return true;
+        avcodec_send_packet(d->codec, NULL);
+        bool ok = drain(d, sink, ctx, err);
+        avcodec_flush_buffers(d->codec);
+        return ok;
+    }
+    if (!follow_stream(d, packet, err))
+        return false;
+    if (packet->gap && packet->key)
+        avcodec_flush_buffers(d->codec);
+    d->stamps[d->stamp_next++ % DECODER_STAMPS] = (struct stamps){packet->pts_us, packet->wall_us,
+                                                                  packet->arrived_us};
+    if (av_packet_ref(d->carrier, packet->av) < 0) {
+        d->no_memory++;
+        return true;
+    }
+    d->carrier->pts = packet->pts_us;
+    d->carrier->dts = AV_NOPTS_VALUE;
+    int rc = avcodec_send_packet(d->codec, d->carrier);
+    av_packet_unref(d->carrier);
+    if (rc < 0)
+        d->damaged++;
+    return drain(d, sink, ctx, err);
+}
+
+struct decoder_stats decoder_stats(const struct decoder *d)
+{
+    return (struct decoder_stats){d->frames, d->damaged,
+                                  frame_pool_dropped(d->pool) + d->no_memory};
+}
+
+static void keep_first(void *ctx, struct frame *frame)
+{
+    struct frame **kept = ctx;
+    if (*kept)
+        frame_unref(&frame);
+    else
+        *kept = frame;
+}
+
+/* Decodes until the first picture of the input's video stream. */
+static bool first_picture(AVFormatContext *input, struct frame **ret, struct err *err)
+{
+    int index = av_find_best_stream(input, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    if (index < 0)
+        return err_set(err, ERR_INVALID, "there is no picture in it");
+    AVCodecParameters *params = avcodec_parameters_alloc();
+    ASSERT(params);
+    avcodec_parameters_copy(params, input->streams[index]->codecpar);
+    AUTO(stream_unref) struct stream *stream = stream_new(params, 1, 1000000);
+    AUTO(decoder_free) struct decoder *decoder = decoder_new(0, 4);
+    bool ok = true;
+    bool ended = false;
+    while (ok && !*ret && !ended) {
+        AVPacket *av = av_packet_alloc();
+        ASSERT(av);
+        ended = av_read_frame(input, av) < 0;
+        bool other = !ended && av->stream_index != index;
+        AUTO(packet_unref) struct packet *packet = packet_new(av, stream);
+        packet->end = ended;
+        if (!other)
+            ok = decoder_send(decoder, packet, keep_first, ret, err);
+    }
+    if (ok && !*ret)
+        return err_set(err, ERR_INVALID, "it does not decode to a picture");
+    return ok;
+}
+
+bool decode_still(const char *path, struct frame **ret, struct err *err)
+{
+    AVFormatContext *input = NULL;
+    int rc = avformat_open_input(&input, path, NULL, NULL);
+    if (rc < 0)
+        return err_set(err, rc == AVERROR(ENOENT) ? ERR_NOT_FOUND : ERR_INVALID,
+                       "cannot open picture %s: %s", path, av_err2str(rc));
+    struct frame *frame = NULL;
+    bool ok = first_picture(input, &frame, err);
+    avformat_close_input(&input);
+    if (!ok) {
+        frame_unref(&frame);
+        err_wrap(err, "picture %s", path);
+        return false;
+    }
+    *ret = frame;
+    return true;
+}

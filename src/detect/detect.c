@@ -1,0 +1,160 @@
+/* The stage: one slot per camera, one thread.
+ *
+ * A slot holds the newest observation of its camera. Here, and only here, a live system drops
+ * frames: when inference is slower than the cameras, a newer frame takes the slot. Cameras are
+ * served in turn, so none starves. Observations that need no inference pass through the same slot,
+ * which keeps every camera's observations in time order. */
+#include "detect/detect.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct detect {
+    /* set at start, then read-only */
+    struct detect_params params;
+    struct thread *thread;
+
+    pthread_mutex_t lock;
+    pthread_cond_t filled, emptied;
+
+    /* protected by lock */
+    struct observation **slots;
+    bool stopping;
+    struct detect_stats stats;
+
+    /* detect thread only */
+    int turn;                  /* the camera to look at first */
+    int64_t failing_logged_us; /* a broken detector is worth one line a minute, not one a frame */
+};
+
+#define FAILING_LOG_INTERVAL_US (60 * US_PER_S)
+
+/* The next filled slot in turn; NULL when stopping and none is left. */
+static struct observation *next_observation(struct detect *d)
+{
+    pthread_mutex_lock(&d->lock);
+    for (;;) {
+        for (int i = 0; i < d->params.cameras; i++) {
+            int camera = (d->turn + i) % d->params.cameras;
+            struct observation *o = d->slots[camera];
+            if (!o)
+                continue;
+            d->slots[camera] = NULL;
+            d->turn = (camera + 1) % d->params.cameras;
+            pthread_cond_broadcast(&d->emptied);
+            pthread_mutex_unlock(&d->lock);
+            return o;
+        }
+        if (d->stopping)
+            break;
+        pthread_cond_wait(&d->filled, &d->lock);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+static void look(struct detect *d, struct observation *o)
+{
+    struct err err = {0};
+    int64_t before_us = clock_mono_us(d->params.clock);
+    o->analysed = detector_run(d->params.detector, o->frame, &o->motion, &o->detections, &err);
+    o->infer_us = clock_mono_us(d->params.clock) - before_us;
+    pthread_mutex_lock(&d->lock);
+    d->stats.inferences += o->analysed;
+    d->stats.failed += !o->analysed;
+    d->stats.infer_us += o->infer_us;
+    pthread_mutex_unlock(&d->lock);
+    if (!o->analysed && before_us - d->failing_logged_us > FAILING_LOG_INTERVAL_US) {
+        log_err(&d->params.log, LOG_ERROR, &err);
+        d->failing_logged_us = before_us;
+    }
+}
+
+static void detect_main(void *arg)
+{
+    struct detect *d = arg;
+    struct observation *o;
+    while ((o = next_observation(d))) {
+        if (o->analyse && o->frame)
+            look(d, o);
+        d->params.sink(d->params.sink_ctx, o);
+    }
+}
+
+bool detect_start(const struct detect_params *params, struct detect **ret, struct err *err)
+{
+    struct detect *d = NEW(struct detect);
+    d->params = *params;
+    d->slots = xcalloc((size_t)params->cameras, sizeof(*d->slots));
+    d->failing_logged_us = -FAILING_LOG_INTERVAL_US;
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->filled, NULL);
+    pthread_cond_init(&d->emptied, NULL);
+    if (!thread_start(&d->thread, ROLE_DETECT, "detect", detect_main, d, err)) {
+        detect_stop(&d);
+        return false;
+    }
+    *ret = d;
+    return true;
+}
+
+/* Whether the observation may take the slot now; drops what gives way. Lock held. */
+static bool settle_slot(struct detect *d, struct observation *o, struct observation **ret_dropped)
+{
+    struct observation *old = d->slots[o->camera];
+    if (!old)
+        return true;
+    if (d->params.lossless || o->end || old->end)
+        return false; /* must wait for the thread to take the old one */
+    *ret_dropped = old;
+    o->gap |= old->gap;
+    d->stats.overwritten += old->analyse;
+    return true;
+}
+
+void detect_push(struct detect *d, struct observation *o)
+{
+    struct observation *dropped = NULL;
+    pthread_mutex_lock(&d->lock);
+    struct observation *waiting = d->slots[o->camera];
+    bool yields = waiting && waiting->analyse && !o->analyse && !o->end && !d->params.lossless;
+    if (yields) {
+        /* A picture nothing moves in must not push out one that is to be looked at. */
+        dropped = o;
+    } else {
+        while (!settle_slot(d, o, &dropped))
+            pthread_cond_wait(&d->emptied, &d->lock);
+        d->slots[o->camera] = o;
+        pthread_cond_signal(&d->filled);
+    }
+    pthread_mutex_unlock(&d->lock);
+    observation_free(&dropped);
+}
+
+void detect_stop(struct detect **detect)
+{
+    struct detect *d = *detect;
+    if (!d)
+        return;
+    pthread_mutex_lock(&d->lock);
+    d->stopping = true;
+    pthread_cond_signal(&d->filled);
+    pthread_mutex_unlock(&d->lock);
+    thread_join(&d->thread);
+    for (int i = 0; i < d->params.cameras; i++)
+        observation_free(&d->slots[i]);
+    pthread_mutex_destroy(&d->lock);
+    pthread_cond_destroy(&d->filled);
+    pthread_cond_destroy(&d->emptied);
+    free(d->slots);
+    free(d);
+    *detect = NULL;
+}
+
+struct detect_stats detect_stats(struct detect *d)
+{
+    pthread_mutex_lock(&d->lock);
+    struct detect_stats stats = d->stats;
+    pthread_mutex_unlock(&d->lock);
+    return stats;
+}

@@ -1,0 +1,182 @@
+#include "detect/letterbox.h"
+
+#include "base/simd.h"
+
+#include <libyuv.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define LETTERBOX_GREY (114.0f / 255.0f) /* as the YOLO family was trained */
+
+struct letterbox letterbox_fit(int picture_width, int picture_height, int width, int height)
+{
+    double scale = MIN((double)width / picture_width, (double)height / picture_height);
+    int w = CLAMP((int)lround(picture_width * scale), 1, width);
+    int h = CLAMP((int)lround(picture_height * scale), 1, height);
+    return (struct letterbox){
+        .width = width,
+        .height = height,
+        .pad_x = (width - w) / 2,
+        .pad_y = (height - h) / 2,
+        .scaled_width = w,
+        .scaled_height = h,
+    };
+}
+
+struct box letterbox_unmap(const struct letterbox *lb, float x0, float y0, float x1, float y1)
+{
+    float sx = 1.0f / (float)lb->scaled_width;
+    float sy = 1.0f / (float)lb->scaled_height;
+    return box_clip((struct box){(x0 - (float)lb->pad_x) * sx, (y0 - (float)lb->pad_y) * sy,
+                                 (x1 - (float)lb->pad_x) * sx, (y1 - (float)lb->pad_y) * sy});
+}
+
+void letterbox_scratch_done(struct letterbox_scratch *scratch)
+{
+    free(scratch->pixels);
+    *scratch = (struct letterbox_scratch){0};
+}
+
+/* YUV to RGB 0..1: r = y*cy + v*rv + r0 and so on, the offsets of Y, U and V folded into r0, g0,
+ * b0. */
+struct yuv_matrix {
+    float cy, rv, gu, gv, bu;
+    float r0, g0, b0;
+};
+
+static struct yuv_matrix matrix_for(const struct frame *frame)
+{
+    double kr = frame->bt709 ? 0.2126 : 0.299;
+    double kb = frame->bt709 ? 0.0722 : 0.114;
+    double kg = 1 - kr - kb;
+    double luma = frame->full_range ? 255 : 219;
+    double chroma = frame->full_range ? 255 : 224;
+    double y0 = frame->full_range ? 0 : 16;
+    double cy = 1 / luma;
+    double rv = 2 * (1 - kr) / chroma;
+    double bu = 2 * (1 - kb) / chroma;
+    double gu = -2 * (1 - kb) * kb / kg / chroma;
+    double gv = -2 * (1 - kr) * kr / kg / chroma;
+    return (struct yuv_matrix){
+        .cy = (float)cy,
+        .rv = (float)rv,
+        .gu = (float)gu,
+        .gv = (float)gv,
+        .bu = (float)bu,
+        .r0 = (float)(-y0 * cy - 128 * rv),
+        .g0 = (float)(-y0 * cy - 128 * (gu + gv)),
+        .b0 = (float)(-y0 * cy - 128 * bu),
+    };
+}
+
+static inline float unit(float v)
+{
+    v = v < 0.0f ? 0.0f : v;
+    return v > 1.0f ? 1.0f : v;
+}
+
+/* One row: even and odd pixels share a chroma sample, so both come out of one step. */
+VECTORISED static void row_to_rgb(const uint8_t *restrict y, const uint8_t *restrict u,
+                                  const uint8_t *restrict v, int width,
+                                  const struct yuv_matrix *restrict matrix, float *restrict r,
+                                  float *restrict g, float *restrict b)
+{
+    const struct yuv_matrix m = *matrix;
+    int pairs = width / 2;
+    for (int i = 0; i < pairs; i++) {
+        float uu = u[i];
+        float vv = v[i];
+        float dr = vv * m.rv + m.r0;
+        float dg = uu * m.gu + vv * m.gv + m.g0;
+        float db = uu * m.bu + m.b0;
+        float y0 = y[2 * i] * m.cy;
+        float y1 = y[2 * i + 1] * m.cy;
+        r[2 * i] = unit(y0 + dr);
+        r[2 * i + 1] = unit(y1 + dr);
+        g[2 * i] = unit(y0 + dg);
+        g[2 * i + 1] = unit(y1 + dg);
+        b[2 * i] = unit(y0 + db);
+        b[2 * i + 1] = unit(y1 + db);
+    }
+    if (width & 1) {
+        int i = width - 1;
+        float last = y[i] * m.cy;
+        r[i] = unit(last + v[pairs] * m.rv + m.r0);
+        g[i] = unit(last + u[pairs] * m.gu + v[pairs] * m.gv + m.g0);
+        b[i] = unit(last + u[pairs] * m.bu + m.b0);
+    }
+}
+
+static void fill_grey(float *out, int count)
+{
+    for (int i = 0; i < count; i++)
+        out[i] = LETTERBOX_GREY;
+}
+
+static void paint_margins(const struct letterbox *lb, float *plane)
+{
+    int right = lb->pad_x + lb->scaled_width;
+    int bottom = lb->pad_y + lb->scaled_height;
+    fill_grey(plane, lb->pad_y * lb->width);
+    fill_grey(plane + (ptrdiff_t)bottom * lb->width, (lb->height - bottom) * lb->width);
+    if (lb->scaled_width == lb->width)
+        return;
+    for (int y = lb->pad_y; y < bottom; y++) {
+        float *row = plane + (ptrdiff_t)y * lb->width;
+        fill_grey(row, lb->pad_x);
+        fill_grey(row + right, lb->width - right);
+    }
+}
+
+struct planes {
+    const uint8_t *plane[3];
+    int stride[3];
+};
+
+static bool scale_planes(const struct letterbox *lb, const struct frame *f,
+                         struct letterbox_scratch *scratch, struct planes *ret)
+{
+    int w = lb->scaled_width;
+    int h = lb->scaled_height;
+    int cw = (w + 1) / 2;
+    int ch = (h + 1) / 2;
+    size_t bytes = (size_t)w * (size_t)h + 2 * (size_t)cw * (size_t)ch;
+    if (scratch->bytes < bytes) {
+        free(scratch->pixels);
+        scratch->pixels = malloc(bytes);
+        scratch->bytes = scratch->pixels ? bytes : 0;
+        if (!scratch->pixels)
+            return false;
+    }
+    uint8_t *y = scratch->pixels;
+    uint8_t *u = y + (ptrdiff_t)w * h;
+    uint8_t *v = u + (ptrdiff_t)cw * ch;
+    *ret = (struct planes){{y, u, v}, {w, cw, cw}};
+    return I420Scale(f->plane[0], f->stride[0], f->plane[1], f->stride[1], f->plane[2],
+                     f->stride[2], f->width, f->height, y, w, u, cw, v, cw, w, h,
+                     kFilterBilinear) == 0;
+}
+
+bool letterbox_fill(const struct letterbox *lb, const struct frame *frame, float *tensor,
+                    struct letterbox_scratch *scratch)
+{
+    struct planes p = {
+        .plane = {frame->plane[0], frame->plane[1], frame->plane[2]},
+        .stride = {frame->stride[0], frame->stride[1], frame->stride[2]},
+    };
+    bool same_size = frame->width == lb->scaled_width && frame->height == lb->scaled_height;
+    if (!same_size && !scale_planes(lb, frame, scratch, &p))
+        return false;
+    ptrdiff_t plane = (ptrdiff_t)lb->width * lb->height;
+    for (int i = 0; i < 3; i++)
+        paint_margins(lb, tensor + i * plane);
+    struct yuv_matrix matrix = matrix_for(frame);
+    for (int y = 0; y < lb->scaled_height; y++) {
+        float *out = tensor + (ptrdiff_t)(lb->pad_y + y) * lb->width + lb->pad_x;
+        row_to_rgb(p.plane[0] + (ptrdiff_t)y * p.stride[0],
+                   p.plane[1] + (ptrdiff_t)(y / 2) * p.stride[1],
+                   p.plane[2] + (ptrdiff_t)(y / 2) * p.stride[2], lb->scaled_width, &matrix, out,
+                   out + plane, out + 2 * plane);
+    }
+    return true;
+}

@@ -1,0 +1,31 @@
+/* A frame into a model's input tensor: scaled to fit, centred, the rest grey (114), RGB 0..1
+ * planar. Scaling happens in YUV, on a third of the bytes; one more pass turns it into floats. */
+#pragma once
+
+#include "model/box.h"
+#include "model/frame.h"
+
+struct letterbox {
+    int width, height;               /* px, of the tensor */
+    int pad_x, pad_y;                /* px, left and top margin */
+    int scaled_width, scaled_height; /* px, of the picture inside it */
+};
+
+/* How a picture of that size sits in a tensor of that size. */
+struct letterbox letterbox_fit(int picture_width, int picture_height, int width, int height);
+
+/* From tensor pixels to a box of the picture, clipped to it. */
+struct box letterbox_unmap(const struct letterbox *lb, float x0, float y0, float x1, float y1);
+
+/* Working memory for one thread; grows to the largest scaled picture it has seen. */
+struct letterbox_scratch {
+    uint8_t *pixels;
+    size_t bytes;
+};
+void letterbox_scratch_done(struct letterbox_scratch *scratch);
+
+/* tensor: float[3][height][width], R then G then B. Only the area around the picture is painted
+ * grey, so a caller may pass the same memory again. Returns false when there is no memory for a
+ * picture of that size. */
+NODISCARD bool letterbox_fill(const struct letterbox *lb, const struct frame *frame, float *tensor,
+                              struct letterbox_scratch *scratch);

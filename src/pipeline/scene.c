@@ -1,0 +1,158 @@
+/* Observations -> tracks -> events: the one thread that owns every camera's tracker and open
+ * window. */
+#include "pipeline/internal.h"
+
+/* Live, a camera may fall silent: then the clock closes its event. It runs this far behind, so that
+ * it never overtakes a frame that is still on its way. */
+#define SILENT_US      (3 * US_PER_S)
+#define SCENE_CHECK_US (500 * US_PER_MS)
+
+void scene_receive(void *ctx, struct observation *observation)
+{
+    struct pipeline *p = ctx;
+    queue_push(p->observations, observation);
+}
+
+static void show_live(struct camera *c, struct observation *o)
+{
+    if (!o->frame)
+        return;
+    struct detections boxes = {0};
+    for (int i = 0; i < tracker_count(c->tracker) && boxes.count < DETECTIONS_MAX; i++) {
+        const struct live_track *live = tracker_at(c->tracker, i);
+        /* A frame nobody looked at shows what is known from the look before. */
+        if (!live->confirmed || live->ended || (o->analysed && !live->seen))
+            continue;
+        struct detection *d = &boxes.items[boxes.count++];
+        d->box = live->track.last.box;
+        d->score = live->track.last.score;
+        STR_COPY(d->label, live->track.label);
+    }
+    struct frame *shown = frame_ref(o->frame);
+    pthread_mutex_lock(&c->live_lock);
+    struct frame *before = c->live_frame;
+    c->live_frame = shown;
+    c->live_boxes = boxes;
+    c->live_us = clock_mono_us(c->pipeline->params.clock);
+    pthread_mutex_unlock(&c->live_lock);
+    frame_unref(&before);
+}
+
+static void box_members(struct json *j, const struct box *b)
+{
+    json_double(j, "x", b->x0, 4);
+    json_double(j, "y", b->y0, 4);
+    json_double(j, "width", box_width(*b), 4);
+    json_double(j, "height", box_height(*b), 4);
+}
+
+static void publish_boxes(struct camera *c, const struct observation *o)
+{
+    struct bus *bus = c->pipeline->params.bus;
+    if (!o->analysed || !bus || !bus_wanted(bus, BUS_DETECTIONS))
+        return;
+    struct json j;
+    json_init(&j);
+    json_object(&j, NULL);
+    json_text(&j, "type", "detections");
+    json_object(&j, "data");
+    json_text(&j, "camera", c->conf->name);
+    json_time(&j, "at", o->wall_us);
+    json_array(&j, "boxes");
+    for (int i = 0; i < tracker_count(c->tracker); i++) {
+        const struct live_track *live = tracker_at(c->tracker, i);
+        if (!live->confirmed || !live->seen)
+            continue;
+        json_object(&j, NULL);
+        json_uuid(&j, "track_id", &live->track.id);
+        json_text(&j, "label", live->track.label);
+        json_double(&j, "confidence", live->track.last.score, 3);
+        json_bool(&j, "moving", live->moving);
+        box_members(&j, &live->track.last.box);
+        json_end_object(&j);
+    }
+    json_end_array(&j);
+    json_end_object(&j);
+    json_end_object(&j);
+    bus_publish(bus, bus_message_new(BUS_DETECTIONS, c->index, 0, j.text, j.bytes));
+    json_done(&j);
+}
+
+static void report_ended(struct camera *c)
+{
+    const struct pipeline_params *params = &c->pipeline->params;
+    for (int i = 0; params->track_sink && i < tracker_count(c->tracker); i++) {
+        const struct live_track *live = tracker_at(c->tracker, i);
+        if (live->ended && live->confirmed)
+            params->track_sink(params->sink_ctx, c->index, live);
+    }
+}
+
+static void feed_batch(struct camera *c, const struct observation *o)
+{
+    if (!o->analysed) {
+        batch_tick(c->batch, o->pts_us);
+        return;
+    }
+    struct batch_track moving[TRACKS_MAX];
+    int moving_count = 0;
+    for (int i = 0; i < tracker_count(c->tracker); i++) {
+        const struct live_track *live = tracker_at(c->tracker, i);
+        if (live->moving && !live->ended)
+            moving[moving_count++] = (struct batch_track){&live->track, live->seen};
+    }
+    int64_t arrived_us = o->frame ? o->frame->arrived_us : 0;
+    batch_push(c->batch, o->pts_us, o->wall_us, arrived_us, moving, moving_count);
+}
+
+static void observe(struct pipeline *p, struct observation *o)
+{
+    struct camera *c = &p->cameras[o->camera];
+    int64_t before_us = clock_mono_us(p->params.clock);
+    o->pts_us = MAX(o->pts_us, c->scene_us);
+    c->scene_us = o->pts_us;
+    tracker_push(c->tracker, o);
+    feed_batch(c, o);
+    report_ended(c);
+    if (p->params.bus) {
+        publish_boxes(c, o);
+        show_live(c, o);
+    }
+    if (o->end) {
+        batch_end(c->batch, CLOSE_END);
+        pipeline_input_ended(p);
+    }
+    count(&p->scene_us, clock_mono_us(p->params.clock) - before_us);
+}
+
+static void tick_silent(struct pipeline *p)
+{
+    int64_t until_us = clock_mono_us(p->params.clock) - SILENT_US;
+    for (int i = 0; i < p->camera_count; i++) {
+        struct camera *c = &p->cameras[i];
+        if (until_us <= c->scene_us)
+            continue;
+        c->scene_us = until_us;
+        batch_tick(c->batch, until_us);
+    }
+}
+
+void scene_main(void *arg)
+{
+    struct pipeline *p = arg;
+    bool closed = false;
+    int64_t checked_us = clock_mono_us(p->params.clock);
+    while (!closed) {
+        AUTO(observation_free)
+        struct observation *o = queue_pop_within(p->observations, SCENE_CHECK_US, &closed);
+        if (o)
+            observe(p, o);
+        int64_t now_us = clock_mono_us(p->params.clock);
+        if (p->params.realtime && now_us - checked_us >= SCENE_CHECK_US) {
+            checked_us = now_us;
+            tick_silent(p);
+        }
+    }
+    for (int i = 0; i < p->camera_count; i++)
+        batch_end(p->cameras[i].batch, CLOSE_SHUTDOWN);
+}

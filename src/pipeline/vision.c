@@ -1,0 +1,121 @@
+/* Packets -> frames -> worth a look. Runs on whichever pool worker holds the camera. */
+#include "pipeline/internal.h"
+
+/* A frame nobody looks at is passed on this often: time goes on, the page stays fresh. */
+#define HEARTBEAT_US (500 * US_PER_MS)
+
+/* Decoding one packet after another keeps the codec's tables warm, but the others must not wait. */
+#define PACKETS_PER_TURN 4
+
+void vision_receive(void *ctx, struct packet *packet)
+{
+    struct camera *c = ctx;
+    bool realtime = c->pipeline->params.realtime;
+    if (realtime && !packet->end && !queue_has_room(c->packets)) {
+        if (!c->skipping)
+            log_warn(&c->log, "decoding cannot keep up: skipping to the next key frame");
+        c->skipping = true;
+    }
+    if (c->skipping && !packet->end) {
+        if (!packet->key || !queue_has_room(c->packets)) {
+            count(&c->skipped, 1);
+            packet_unref(&packet);
+            return;
+        }
+        c->skipping = false;
+        packet->gap = true;
+    }
+    queue_push(c->packets, packet);
+    strand_wake(&c->strand);
+}
+
+static void look_or_pass(struct camera *c, struct frame *frame, struct observation *o)
+{
+    const struct config *config = c->pipeline->params.config;
+    int64_t look_us = (int64_t)((double)US_PER_S / config->detect.fps);
+    bool rises = o->motion.active && !c->was_active;
+    c->was_active = o->motion.active;
+    int64_t now_us = frame->pts_us;
+    if (rises || now_us >= c->next_look_us) {
+        o->analyse = true;
+        int64_t step_us = o->motion.active ? look_us : c->conf->motion.refresh_us;
+        /* Keep the beat, but do not make up for looks that were missed. */
+        int64_t beat_us = c->next_look_us + step_us;
+        c->next_look_us = rises || beat_us <= now_us ? now_us + step_us : beat_us;
+        if (o->motion.active)
+            c->next_look_us = MIN(c->next_look_us, now_us + step_us);
+        count(&c->looks, 1);
+    }
+}
+
+/* decoder_sink_fn. */
+static void see_frame(void *ctx, struct frame *frame)
+{
+    struct camera *c = ctx;
+    const struct clock *clock = c->pipeline->params.clock;
+    int64_t before_us = clock_mono_us(clock);
+    count(&c->frames, 1);
+    struct motion_result motion;
+    motion_push(c->motion, frame, c->gap, &motion);
+    count(&c->motion_us, clock_mono_us(clock) - before_us);
+
+    struct observation *o = observation_new(c->index);
+    o->pts_us = frame->pts_us;
+    o->wall_us = frame->wall_us;
+    o->motion = motion;
+    o->gap = c->gap;
+    c->gap = false;
+    look_or_pass(c, frame, o);
+    if (!o->analyse && !o->gap && frame->pts_us - c->last_sent_us < HEARTBEAT_US) {
+        observation_free(&o);
+        frame_unref(&frame);
+        return;
+    }
+    c->last_sent_us = frame->pts_us;
+    o->frame = frame;
+    detect_push(c->pipeline->detect, o);
+}
+
+static void end_camera(struct camera *c, int64_t pts_us)
+{
+    struct observation *o = observation_new(c->index);
+    o->pts_us = pts_us;
+    o->end = true;
+    detect_push(c->pipeline->detect, o);
+}
+
+static void see_packet(struct camera *c, struct packet *packet)
+{
+    const struct clock *clock = c->pipeline->params.clock;
+    if (packet->gap) {
+        c->gap = true;
+        c->broken = false;
+    }
+    if (!c->broken) {
+        struct err err = {0};
+        int64_t motion_before_us = atomic_load_explicit(&c->motion_us, memory_order_relaxed);
+        int64_t before_us = clock_mono_us(clock);
+        if (!decoder_send(c->decoder, packet, see_frame, c, &err)) {
+            log_err(&c->log, LOG_ERROR, &err);
+            c->broken = true;
+        }
+        int64_t motion_us = atomic_load_explicit(&c->motion_us, memory_order_relaxed) -
+                            motion_before_us;
+        count(&c->decode_us, clock_mono_us(clock) - before_us - motion_us);
+    }
+    if (packet->end)
+        end_camera(c, packet->pts_us);
+}
+
+bool vision_run(void *ctx)
+{
+    struct camera *c = ctx;
+    for (int i = 0; i < PACKETS_PER_TURN; i++) {
+        AUTO(packet_unref) struct packet *packet = queue_try_pop(c->packets);
+        if (!packet)
+            return false;
+        if (!atomic_load_explicit(&c->pipeline->stopping, memory_order_relaxed))
+            see_packet(c, packet);
+    }
+    return true;
+}

@@ -1,0 +1,438 @@
+/* Association in two rounds, after ByteTrack: confident detections find their tracks first and may
+ * start new ones; weak ones only keep confirmed tracks alive. Boxes are predicted by their recent
+ * velocity. Silence counts only while somebody looks: a track that was not looked for is not lost.
+ */
+#include "track/track.h"
+
+#include "track/place.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MATCH_IOU        0.15f /* least overlap of prediction and detection */
+#define MATCH_IOU_WEAK   0.3f
+#define MATCH_DISTANCE   0.6f /* without overlap: centres closer than this many box sizes */
+#define DUPLICATE_IOU    0.6f /* a new box this close to a followed object of its kind is the same */
+#define VELOCITY_US      (400 * US_PER_MS) /* smoothing of the velocity */
+#define PREDICT_MAX_US   US_PER_S          /* nobody's course is known for longer */
+#define MISSES_MIN       3                 /* looks without it before an object has left */
+#define MOVED_SHIFT      0.2f              /* share of its size */
+#define MOVED_SIGHTINGS  2                 /* in a row */
+#define REST_PATIENCE    30       /* a stationary object is waited for this many times longer */
+#define CROSSING_REST_US US_PER_S /* jitter on a line is one crossing */
+#define PICTURE_BETTER   1.15f
+#define PICTURE_REST_US  (500 * US_PER_MS)
+#define VOTES_MAX        4
+
+static const struct opt track_rows[] = {
+    {"confirm_score", OPT_DOUBLE(struct track_conf, confirm_score, 0.05, 1), .def = "0.4",
+     .help = "Least score that starts a track."},
+    {"confirm_hits", OPT_INT(struct track_conf, confirm_hits, 1, 30), .def = "3",
+     .unit = "sightings", .help = "Sightings before a track is believed."},
+    {"max_gap", OPT_DURATION(struct track_conf, max_gap_us, 0.2, 30), .def = "2s",
+     .help = "Unseen this long, a moving object has left."},
+    {"rest", OPT_DURATION(struct track_conf, rest_us, 1, 3600), .def = "10s",
+     .help = "A vehicle at rest this long is stationary: it neither opens an event nor keeps one "
+             "open."},
+    {"rest_person", OPT_DURATION(struct track_conf, rest_person_us, 1, 3600), .def = "60s",
+     .help = "The same for people and animals."},
+    {0},
+};
+
+const struct section track_section = {
+    .name = "track",
+    .help = "Following objects from picture to picture.",
+    .bytes = sizeof(struct track_conf),
+    .rows = track_rows,
+};
+
+struct vote {
+    char label[LABEL_BYTES];
+    float weight;
+};
+
+/* A track as the tracker keeps it. */
+struct follow {
+    struct live_track live;
+    struct box predicted; /* where it should be in the observation at hand */
+    struct box velocity;  /* of each side, per second */
+    int hits, misses;     /* misses: looks in a row without it */
+    struct vote votes[VOTES_MAX];
+    int moved_sightings; /* in a row, away from where it was first seen */
+    struct box first_box;
+    struct box rest_box; /* where it has been resting */
+    int64_t rest_since_us;
+    int left_rest_sightings; /* in a row, away from rest_box */
+    int64_t crossed_us[LINES_MAX];
+    float best_quality;
+    int64_t picture_us;
+    bool matched; /* in the observation at hand */
+};
+
+struct tracker {
+    struct tracker_params params;
+    struct follow *follows[TRACKS_MAX]; /* oldest first */
+    int count;
+    int64_t ignored;
+};
+
+struct tracker *tracker_new(const struct tracker_params *params)
+{
+    struct tracker *t = NEW(struct tracker);
+    t->params = *params;
+    return t;
+}
+
+static void follow_free(struct follow **follow)
+{
+    frame_unref(&(*follow)->live.track.picture);
+    free(*follow);
+    *follow = NULL;
+}
+
+void tracker_free(struct tracker **tracker)
+{
+    if (!*tracker)
+        return;
+    for (int i = 0; i < (*tracker)->count; i++)
+        follow_free(&(*tracker)->follows[i]);
+    free(*tracker);
+    *tracker = NULL;
+}
+
+int tracker_count(const struct tracker *tracker)
+{
+    return tracker->count;
+}
+
+const struct live_track *tracker_at(const struct tracker *tracker, int i)
+{
+    ASSERT(i >= 0 && i < tracker->count);
+    return &tracker->follows[i]->live;
+}
+
+int64_t tracker_ignored(const struct tracker *tracker)
+{
+    return tracker->ignored;
+}
+
+static void predict(struct follow *f, int64_t now_us)
+{
+    int64_t elapsed_us = CLAMP(now_us - f->live.track.last.pts_us, 0, PREDICT_MAX_US);
+    float s = (float)elapsed_us / (float)US_PER_S;
+    struct box b = f->live.track.last.box;
+    f->predicted = (struct box){b.x0 + f->velocity.x0 * s, b.y0 + f->velocity.y0 * s,
+                                b.x1 + f->velocity.x1 * s, b.y1 + f->velocity.y1 * s};
+}
+
+/* How well a detection fits a track: 0 not at all. */
+static float fit(const struct follow *f, const struct detection *d, float least_iou)
+{
+    if (label_kind(d->label) != f->live.kind)
+        return 0;
+    /* "Other" is no kind: a chair does not become a suitcase. */
+    if (f->live.kind == KIND_OTHER && strcmp(d->label, f->live.track.label) != 0)
+        return 0;
+    float iou = MAX(box_iou(f->predicted, d->box), box_iou(f->live.track.last.box, d->box));
+    if (iou >= least_iou)
+        return 1 + iou;
+    struct point a = box_centre(f->predicted);
+    struct point b = box_centre(d->box);
+    float size_x = MAX(box_width(f->predicted), box_width(d->box));
+    float size_y = MAX(box_height(f->predicted), box_height(d->box));
+    float distance = hypotf((a.x - b.x) / MAX(size_x, 1e-6f), (a.y - b.y) / MAX(size_y, 1e-6f));
+    float area = box_area(f->predicted) / MAX(box_area(d->box), 1e-9f);
+    bool alike = area > 0.4f && area < 2.5f;
+    return alike && distance < MATCH_DISTANCE ? 1 - distance : 0;
+}
+
+struct pair {
+    float fit;
+    int follow, detection;
+};
+
+static int by_fit(const void *a, const void *b)
+{
+    const struct pair *pa = a;
+    const struct pair *pb = b;
+    if (pa->fit != pb->fit)
+        return pa->fit < pb->fit ? 1 : -1;
+    return pa->follow != pb->follow ? pa->follow - pb->follow : pa->detection - pb->detection;
+}
+
+static void vote(struct follow *f, const struct detection *d)
+{
+    struct vote *slot = &f->votes[0];
+    for (int i = 0; i < VOTES_MAX; i++) {
+        if (!f->votes[i].label[0] || strcmp(f->votes[i].label, d->label) == 0) {
+            slot = &f->votes[i];
+            break;
+        }
+        if (f->votes[i].weight < slot->weight)
+            slot = &f->votes[i];
+    }
+    if (strcmp(slot->label, d->label) != 0) {
+        STR_COPY(slot->label, d->label);
+        slot->weight = 0;
+    }
+    slot->weight += d->score;
+    const struct vote *best = &f->votes[0];
+    for (int i = 1; i < VOTES_MAX; i++)
+        if (f->votes[i].weight > best->weight)
+            best = &f->votes[i];
+    STR_COPY(f->live.track.label, best->label);
+}
+
+static void learn_velocity(struct follow *f, const struct sighting *now)
+{
+    const struct sighting *last = &f->live.track.last;
+    float s = (float)(now->pts_us - last->pts_us) / (float)US_PER_S;
+    if (s <= 0)
+        return;
+    float k = MIN((float)(now->pts_us - last->pts_us) / (float)VELOCITY_US, 1.0f);
+    float *v = &f->velocity.x0;
+    const float *from = &last->box.x0;
+    const float *to = &now->box.x0;
+    for (int i = 0; i < 4; i++)
+        v[i] += k * ((to[i] - from[i]) / s - v[i]);
+}
+
+static void watch_rest(const struct tracker *t, struct follow *f, const struct sighting *now)
+{
+    struct live_track *live = &f->live;
+    bool away = place_shift(f->first_box, now->box) > MOVED_SHIFT;
+    f->moved_sightings = away ? f->moved_sightings + 1 : 0;
+    if (f->moved_sightings >= MOVED_SIGHTINGS)
+        live->moved = true;
+    bool left = place_shift(f->rest_box, now->box) > MOVED_SHIFT;
+    f->left_rest_sightings = left ? f->left_rest_sightings + 1 : 0;
+    if (f->left_rest_sightings >= MOVED_SIGHTINGS) {
+        f->rest_box = now->box;
+        f->rest_since_us = now->pts_us;
+        f->left_rest_sightings = 0;
+        live->track.stationary = false;
+    }
+    bool restless = live->kind == KIND_PERSON || live->kind == KIND_ANIMAL;
+    int64_t rest_us = restless ? t->params.conf->rest_person_us : t->params.conf->rest_us;
+    if (now->pts_us - f->rest_since_us >= rest_us)
+        live->track.stationary = true;
+}
+
+static void visit_zones(const struct tracker *t, struct follow *f, const struct sighting *now)
+{
+    struct track *track = &f->live.track;
+    const struct zone_conf *zones = t->params.zones->items;
+    int64_t step_us = MIN(now->pts_us - track->last.pts_us, t->params.conf->max_gap_us);
+    struct point foot = box_foot(now->box);
+    for (int i = 0; i < t->params.zones->count && i < ZONES_MAX; i++) {
+        struct zone_visit *visit = &track->zones[i];
+        bool inside = points_contain(&zones[i].polygon, foot);
+        if (inside && !visit->seen) {
+            visit->seen = true;
+            visit->entered = *now;
+            STR_COPY(visit->name, zones[i].name);
+        }
+        if (inside && visit->inside)
+            visit->dwell_us += step_us;
+        visit->inside = inside;
+    }
+}
+
+static void cross_lines(const struct tracker *t, struct follow *f, const struct sighting *now)
+{
+    struct track *track = &f->live.track;
+    const struct line_conf *lines = t->params.lines->items;
+    struct point from = box_foot(track->last.box);
+    struct point to = box_foot(now->box);
+    for (int i = 0; i < t->params.lines->count && i < LINES_MAX; i++) {
+        int direction = line_crossing(&lines[i], from, to);
+        if (!direction || now->pts_us - f->crossed_us[i] < CROSSING_REST_US)
+            continue;
+        f->crossed_us[i] = now->pts_us;
+        if (track->crossing_count < CROSSINGS_MAX) {
+            struct crossing *c = &track->crossings[track->crossing_count];
+            *c = (struct crossing){.line = i, .direction = direction, .at = *now};
+            STR_COPY(c->name, lines[i].name);
+        }
+        track->crossing_count++;
+    }
+}
+
+/* Large, sure and whole makes a good picture. */
+static float picture_quality(const struct sighting *s)
+{
+    struct box b = s->box;
+    bool cut = b.x0 < 0.005f || b.y0 < 0.005f || b.x1 > 0.995f || b.y1 > 0.995f;
+    return s->score * sqrtf(box_area(b)) * (cut ? 0.5f : 1.0f);
+}
+
+/* One private copy a frame serves all tracks that like it. */
+static void keep_picture(const struct tracker *t, struct follow *f, const struct sighting *now,
+                         const struct frame *frame, struct frame **copy)
+{
+    struct track *track = &f->live.track;
+    float quality = picture_quality(now);
+    bool first = track->best.pts_us == TIME_UNKNOWN;
+    if (!first && (quality < f->best_quality * PICTURE_BETTER ||
+                   now->pts_us - f->picture_us < PICTURE_REST_US))
+        return;
+    f->best_quality = quality;
+    f->picture_us = now->pts_us;
+    track->best = *now;
+    if (!t->params.pictures || !frame)
+        return;
+    if (!*copy)
+        *copy = frame_copy(frame);
+    if (!*copy)
+        return; /* no memory for it: the older picture stays */
+    frame_unref(&track->picture);
+    track->picture = frame_ref(*copy);
+}
+
+static void sight(struct tracker *t, struct follow *f, const struct detection *d,
+                  const struct observation *o, struct frame **copy)
+{
+    struct live_track *live = &f->live;
+    struct sighting now = {o->pts_us, o->wall_us, d->box, d->score};
+    learn_velocity(f, &now);
+    visit_zones(t, f, &now);
+    cross_lines(t, f, &now);
+    watch_rest(t, f, &now);
+    vote(f, d);
+    live->track.last = now;
+    live->track.confidence = MAX(live->track.confidence, d->score);
+    live->track.growth = box_area(now.box) / MAX(box_area(f->first_box), 1e-9f);
+    live->seen = f->matched = true;
+    f->misses = 0;
+    f->hits++;
+    if (f->hits >= t->params.conf->confirm_hits)
+        live->confirmed = true;
+    if (live->confirmed)
+        keep_picture(t, f, &now, o->frame, copy);
+}
+
+static void start_follow(struct tracker *t, const struct detection *d, const struct observation *o,
+                         struct frame **copy)
+{
+    if (t->count == TRACKS_MAX) {
+        t->ignored++;
+        return;
+    }
+    struct follow *f = NEW(struct follow);
+    struct sighting now = {o->pts_us, o->wall_us, d->box, d->score};
+    f->live.kind = label_kind(d->label);
+    f->live.track.id = uuid7_new(t->params.ids);
+    f->live.track.first = f->live.track.last = now;
+    f->live.track.best.pts_us = TIME_UNKNOWN;
+    f->first_box = f->rest_box = d->box;
+    f->rest_since_us = o->pts_us;
+    for (int i = 0; i < LINES_MAX; i++)
+        f->crossed_us[i] = o->pts_us - CROSSING_REST_US;
+    t->follows[t->count++] = f;
+    sight(t, f, d, o, copy);
+}
+
+/* One round: the best fitting pairs first, each track and each detection at most once. */
+static void associate(struct tracker *t, const struct observation *o, bool *used, bool weak,
+                      struct frame **copy)
+{
+    float confirm = (float)t->params.conf->confirm_score;
+    const struct detections *all = &o->detections;
+    AUTO(free_ptr)
+    struct pair *pairs = xcalloc((size_t)t->count * (size_t)all->count, sizeof *pairs);
+    int count = 0;
+    for (int i = 0; i < t->count; i++)
+        for (int j = 0; j < all->count; j++) {
+            const struct follow *f = t->follows[i];
+            bool is_weak = all->items[j].score < confirm;
+            if (f->matched || f->live.ended || used[j] || is_weak != weak ||
+                (weak && !f->live.confirmed))
+                continue;
+            float value = fit(f, &all->items[j], weak ? MATCH_IOU_WEAK : MATCH_IOU);
+            if (value > 0)
+                pairs[count++] = (struct pair){value, i, j};
+        }
+    qsort(pairs, (size_t)count, sizeof *pairs, by_fit);
+    for (int k = 0; k < count; k++) {
+        struct follow *f = t->follows[pairs[k].follow];
+        if (f->matched || used[pairs[k].detection])
+            continue;
+        used[pairs[k].detection] = true;
+        sight(t, f, &all->items[pairs[k].detection], o, copy);
+    }
+}
+
+/* Two boxes on one object, of one kind or as "car" and "truck". */
+static bool is_duplicate(const struct tracker *t, const struct detection *d)
+{
+    for (int i = 0; i < t->count; i++) {
+        const struct live_track *live = &t->follows[i]->live;
+        if (live->seen && live->kind == label_kind(d->label) &&
+            box_iou(live->track.last.box, d->box) > DUPLICATE_IOU)
+            return true;
+    }
+    return false;
+}
+
+static void remove_ended(struct tracker *t)
+{
+    int kept = 0;
+    for (int i = 0; i < t->count; i++) {
+        if (t->follows[i]->live.ended)
+            follow_free(&t->follows[i]);
+        else
+            t->follows[kept++] = t->follows[i];
+    }
+    t->count = kept;
+}
+
+static void count_miss(const struct tracker *t, struct follow *f, int64_t now_us)
+{
+    f->misses++;
+    if (!f->live.confirmed) {
+        f->live.ended = f->misses >= MISSES_MIN;
+        return;
+    }
+    int patience = f->live.track.stationary ? REST_PATIENCE : 1;
+    int64_t unseen_us = now_us - f->live.track.last.pts_us;
+    f->live.ended = unseen_us > t->params.conf->max_gap_us * patience &&
+                    f->misses >= MISSES_MIN * patience;
+}
+
+/* What moved before the picture was interrupted may be anywhere by now. */
+static bool lost_in_gap(const struct tracker *t, const struct follow *f, int64_t now_us)
+{
+    return !f->live.track.stationary &&
+           now_us - f->live.track.last.pts_us > t->params.conf->max_gap_us;
+}
+
+void tracker_push(struct tracker *t, const struct observation *o)
+{
+    remove_ended(t);
+    for (int i = 0; i < t->count; i++) {
+        t->follows[i]->live.seen = t->follows[i]->matched = false;
+        t->follows[i]->live.ended = o->end || (o->gap && lost_in_gap(t, t->follows[i], o->pts_us));
+        if (o->analysed)
+            predict(t->follows[i], o->pts_us);
+    }
+    if (o->analysed) {
+        bool used[DETECTIONS_MAX] = {false};
+        AUTO(frame_unref) struct frame *copy = NULL;
+        associate(t, o, used, false, &copy);
+        associate(t, o, used, true, &copy);
+        int known = t->count;
+        for (int j = 0; j < o->detections.count; j++) {
+            const struct detection *d = &o->detections.items[j];
+            if (!used[j] && d->score >= (float)t->params.conf->confirm_score && !is_duplicate(t, d))
+                start_follow(t, d, o, &copy);
+        }
+        for (int i = 0; i < known; i++)
+            if (!t->follows[i]->matched && !t->follows[i]->live.ended)
+                count_miss(t, t->follows[i], o->pts_us);
+    }
+    for (int i = 0; i < t->count; i++) {
+        struct live_track *live = &t->follows[i]->live;
+        live->moving = live->confirmed && live->moved && !live->track.stationary;
+    }
+}
