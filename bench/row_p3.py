@@ -1,0 +1,59 @@
+"""P3: inferences per second with one inference thread and a core left for the rest, against a bare ONNX
+Runtime loop. Three cameras that always want a look keep the detector busy all the time."""
+import json
+import subprocess
+
+from harness import Absent, Hsi, absent_row, config_text, median, row
+
+CAMERAS = 3
+WARM_S = 4
+GOAL = 0.97
+
+
+def bare_loop(bench, model, seconds):
+    out = subprocess.run([bench.program('ort_loop'), bench.runtime(), model, str(seconds)], check=True,
+                         capture_output=True, text=True).stdout
+    return json.loads(out)
+
+
+def busy_hsi(bench, model):
+    """(inferences per second, CPU seconds of the detect thread per inference)"""
+    clip = bench.clip_432()
+    cameras = {f'camera{i}': clip for i in range(CAMERAS)}
+    with Hsi(bench, 'p3-hsi', config_text(cameras, model, fps=30, motion=False)) as p:
+        p.wait_health(lambda h: h['status'] == 'ok' and h['pipeline']['looks'] > 0)
+        p.window(WARM_S)
+        before = p.looks()
+        used, wall = p.window(bench.seconds)
+        looks = p.looks() - before
+    return looks / wall, used.get('detect', 0) / max(looks, 1)
+
+
+def compare(bench, row_id, name, model, goal):
+    bare, bare_cpu, hsi, hsi_cpu = [], [], [], []
+    for _ in range(bench.runs):
+        loop = bare_loop(bench, model, bench.seconds / 2)
+        bare.append(loop['runs'] / loop['wall_s'])
+        bare_cpu.append(loop['cpu_s'] / loop['runs'])
+        rate, cpu = busy_hsi(bench, model)
+        hsi.append(rate)
+        hsi_cpu.append(cpu)
+    ratio = median(hsi) / median(bare)
+    cpu_ratio = median(bare_cpu) / median(hsi_cpu)
+    return [row(row_id, name, median(hsi), '1/s', 'bare ONNX Runtime loop', median(bare), ratio,
+                f'>= {GOAL}' if goal else '', ratio >= GOAL if goal else None,
+                samples={'hsi': hsi, 'loop': bare}),
+            row(row_id + '.cpu', name + ', CPU of one look', 1000 * median(hsi_cpu), 'ms',
+                'bare ONNX Runtime loop', 1000 * median(bare_cpu), cpu_ratio)]
+
+
+def run(bench):
+    rows = []
+    for row_id, side, goal in (('P3', 640, True), ('P3.320', 320, False)):
+        name = f'inferences per second at {side}, one thread'
+        try:
+            bench.runtime()
+            rows += compare(bench, row_id, name, bench.data(f'yolo26n-{side}.onnx'), goal)
+        except Absent as why:
+            rows.append(absent_row(row_id, name, why))
+    return rows
