@@ -76,20 +76,33 @@ static bool open_codec(const AVCodecParameters *params, AVCodecContext **ret, st
     return true;
 }
 
-/* How to make planar 4:2:0 of a picture that is not; the few formats cameras really send. */
+/* Planar pictures with more or other chroma than 4:2:0: each plane scaled to its size there. */
+static int convert_planar(const AVFrame *p, const AVPixFmtDescriptor *format,
+                          uint8_t *const dst[3], const int stride[3])
+{
+    for (int i = 0; i < 3; i++) {
+        int w = i ? AV_CEIL_RSHIFT(p->width, format->log2_chroma_w) : p->width;
+        int h = i ? AV_CEIL_RSHIFT(p->height, format->log2_chroma_h) : p->height;
+        int to_w = i ? (p->width + 1) / 2 : p->width;
+        int to_h = i ? (p->height + 1) / 2 : p->height;
+        ScalePlane(p->data[i], p->linesize[i], w, h, dst[i], stride[i], to_w, to_h, kFilterBox);
+    }
+    return 0;
+}
+
+/* How to make planar 4:2:0 of a picture that is not; the formats cameras and pictures really have. */
 static int convert_pixels(const AVFrame *p, uint8_t *const dst[3], const int stride[3])
 {
     uint8_t *const *s = p->data;
     const int *ss = p->linesize;
     int w = p->width, h = p->height;
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(p->format);
+    bool yuv = format && !(format->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_HWACCEL));
+    if (yuv && format->nb_components == 3 && format->flags & AV_PIX_FMT_FLAG_PLANAR &&
+        format->comp[1].plane == 1 && format->comp[2].plane == 2 && format->comp[0].depth == 8)
+        return convert_planar(p, format, dst, stride);
 #define TO dst[0], stride[0], dst[1], stride[1], dst[2], stride[2], w, h
     switch ((int)p->format) {
-    case AV_PIX_FMT_YUV422P:
-    case AV_PIX_FMT_YUVJ422P:
-        return I422ToI420(s[0], ss[0], s[1], ss[1], s[2], ss[2], TO);
-    case AV_PIX_FMT_YUV444P:
-    case AV_PIX_FMT_YUVJ444P:
-        return I444ToI420(s[0], ss[0], s[1], ss[1], s[2], ss[2], TO);
     case AV_PIX_FMT_NV12:
         return NV12ToI420(s[0], ss[0], s[1], ss[1], TO);
     case AV_PIX_FMT_NV21:
@@ -132,7 +145,8 @@ static bool fill_frame(AVFrame *picture, struct frame *f, struct err *err)
 {
     enum AVPixelFormat format = picture->format;
     f->full_range = picture->color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P ||
-                    format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P;
+                    format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P ||
+                    format == AV_PIX_FMT_YUVJ440P;
     f->bt709 = picture->colorspace == AVCOL_SPC_BT709 ||
                (picture->colorspace == AVCOL_SPC_UNSPECIFIED && picture->height >= 720);
     if (format == AV_PIX_FMT_YUV420P || format == AV_PIX_FMT_YUVJ420P) {

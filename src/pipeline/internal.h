@@ -29,6 +29,7 @@ struct camera {
     bool was_active;
     bool gap; /* the next frame follows an interruption */
     int64_t next_look_us, last_sent_us;
+    int64_t handed_us;     /* time spent on the decoder's pictures, which is not decoding */
 
     /* scene thread only */
     struct tracker *tracker;

@@ -48,10 +48,8 @@ static void look_or_pass(struct camera *c, struct frame *frame, struct observati
     }
 }
 
-/* decoder_sink_fn. */
-static void see_frame(void *ctx, struct frame *frame)
+static void see_frame(struct camera *c, struct frame *frame)
 {
-    struct camera *c = ctx;
     const struct clock *clock = c->pipeline->params.clock;
     int64_t before_us = clock_mono_us(clock);
     count(&c->frames, 1);
@@ -76,6 +74,16 @@ static void see_frame(void *ctx, struct frame *frame)
     detect_push(c->pipeline->detect, o);
 }
 
+/* decoder_sink_fn. */
+static void receive_frame(void *ctx, struct frame *frame)
+{
+    struct camera *c = ctx;
+    const struct clock *clock = c->pipeline->params.clock;
+    int64_t before_us = clock_mono_us(clock);
+    see_frame(c, frame);
+    c->handed_us += clock_mono_us(clock) - before_us;
+}
+
 static void end_camera(struct camera *c, int64_t pts_us)
 {
     struct observation *o = observation_new(c->index);
@@ -93,15 +101,13 @@ static void see_packet(struct camera *c, struct packet *packet)
     }
     if (!c->broken) {
         struct err err = {0};
-        int64_t motion_before_us = atomic_load_explicit(&c->motion_us, memory_order_relaxed);
+        c->handed_us = 0;
         int64_t before_us = clock_mono_us(clock);
-        if (!decoder_send(c->decoder, packet, see_frame, c, &err)) {
+        if (!decoder_send(c->decoder, packet, receive_frame, c, &err)) {
             log_err(&c->log, LOG_ERROR, &err);
             c->broken = true;
         }
-        int64_t motion_us = atomic_load_explicit(&c->motion_us, memory_order_relaxed) -
-                            motion_before_us;
-        count(&c->decode_us, clock_mono_us(clock) - before_us - motion_us);
+        count(&c->decode_us, clock_mono_us(clock) - before_us - c->handed_us);
     }
     if (packet->end)
         end_camera(c, packet->pts_us);
