@@ -26,7 +26,7 @@ struct batch {
     bool picture_waits; /* for PICTURE_REST_US to be over */
 
     int64_t now_us;         /* the latest time told */
-    int64_t arrived_us;     /* of the push being worked on; TIME_UNKNOWN outside of one */
+    int64_t arrived_us;     /* of the push being worked on; 0 outside of one */
     int64_t wall_offset_us; /* wall minus camera time at the latest sighting, or TIME_UNKNOWN */
     struct uuid left_out[LEFT_OUT_MAX];
     int left_out_count;
@@ -62,7 +62,7 @@ struct batch *batch_new(const struct batch_conf *conf, int camera, const char *c
     batch->sink = sink;
     batch->ctx = ctx;
     batch->now_us = INT64_MIN;
-    batch->arrived_us = batch->wall_offset_us = TIME_UNKNOWN;
+    batch->wall_offset_us = TIME_UNKNOWN;
     return batch;
 }
 
@@ -272,7 +272,7 @@ void batch_push(struct batch *batch, int64_t pts_us, int64_t wall_us, int64_t ar
         tell |= take_in(batch, &tracks[i]);
     if (batch->event && is_due(batch, tell, moving))
         publish(batch);
-    batch->arrived_us = TIME_UNKNOWN;
+    batch->arrived_us = 0;
 }
 
 void batch_tick(struct batch *batch, int64_t pts_us)

@@ -251,13 +251,14 @@ static bool rules_score(void *opaque, const struct event *event, const struct ri
 static bool first_error(const struct conf_errors *errors, struct err *err)
 {
     const struct conf_error *first = &errors->items[0];
-    if (errors->count == 0)
-        return err_set(err, ERR_INVALID, "%s cannot be read", errors->file);
+    char more[32] = "";
+    if (errors->total > 1)
+        snprintf(more, sizeof more, " (and %d more)", errors->total - 1);
     if (first->line == 0)
-        err_set(err, ERR_INVALID, "%s: %s", errors->file, first->msg);
+        err_set(err, ERR_INVALID, "%s: %s%s", errors->file, first->msg, more);
     else
-        err_set(err, ERR_INVALID, "%s:%d:%d: %s", errors->file, first->line, first->column,
-                first->msg);
+        err_set(err, ERR_INVALID, "%s:%d:%d: %s%s", errors->file, first->line, first->column,
+                first->msg, more);
     err_hint(err, "%s", first->hint);
     return false;
 }
@@ -270,6 +271,15 @@ static bool load_rules(const char *path, struct rule_set *ret, struct err *err)
                       : conf_parse(own->name, (const char *)own->data, own->bytes,
                                    &rule_set_section, ret, NULL, errors);
     return ok || first_error(errors, err);
+}
+
+bool rules_check_file(const char *path, struct err *err)
+{
+    struct rule_set set;
+    if (!load_rules(path, &set, err))
+        return false;
+    opt_free(&rule_set_section, &set);
+    return true;
 }
 
 static bool rules_open(void *opaque, const struct risk_conf *conf, struct err *err)

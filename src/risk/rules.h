@@ -48,6 +48,9 @@ struct rule_set {
 };
 extern const struct section rule_set_section;
 
+/* Whether path is a good file of rules; err has its first mistake: FILE:LINE:COLUMN: what. */
+NODISCARD bool rules_check_file(const char *path, struct err *err);
+
 /* What the rules may look at, borrowed. */
 struct scene {
     const struct event *event;

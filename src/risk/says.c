@@ -163,6 +163,20 @@ static struct subject find_subject(const struct scene *scene)
     return subject;
 }
 
+/* One is at a door, on a lawn, in a garden. */
+static const char *preposition(const struct subject *subject)
+{
+    static const char *const surfaces[] = {"drive", "driveway", "lawn",   "path",  "patio",
+                                           "porch", "terrace",  "stairs", "steps", NULL};
+    const char *space = strrchr(subject->visit->name, ' ');
+    const char *noun = space ? space + 1 : subject->visit->name;
+    for (int i = 0; surfaces[i]; i++)
+        if (strcasecmp(noun, surfaces[i]) == 0)
+            return "on";
+    bool at = subject->zone_kind == ZONE_ENTRY || subject->zone_kind == ZONE_RESTRICTED;
+    return at ? "at" : "in";
+}
+
 #define CAME_GROWTH 1.5 /* who grew this much came towards the camera */
 
 static void add_deed(struct text *text, const struct subject *subject)
@@ -183,27 +197,12 @@ static void add_deed(struct text *text, const struct subject *subject)
     }
     struct sighting at;
     bool came = person && track_growth(track, &at) >= CAME_GROWTH;
-    switch (subject->zone_kind) {
-    case ZONE_SIDEWALK:
+    if (subject->zone_kind == ZONE_SIDEWALK)
         text_add(text, person ? " walked along " : " passed along ");
-        break;
-    case ZONE_ENTRY:
-        if (came)
-            text_add(text, " walked up to ");
-        else
-            text_add(text, " %s at ", were);
-        break;
-    case ZONE_RESTRICTED:
-        text_add(text, " %s at ", were);
-        break;
-    case ZONE_DRIVEWAY:
-        text_add(text, " %s on ", were);
-        break;
-    case ZONE_YARD:
-    case ZONE_OTHER:
-        text_add(text, " %s in ", were);
-        break;
-    }
+    else if (subject->zone_kind == ZONE_ENTRY && came)
+        text_add(text, " walked up to ");
+    else
+        text_add(text, " %s %s ", were, preposition(subject));
     text_add_place(text, subject->visit->name);
 }
 

@@ -1,5 +1,7 @@
 #include "risk/risk.h"
 
+#include "risk/rules.h"
+
 #include <ctype.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -29,6 +31,9 @@ static bool check_timezone(const char *name, struct err *err)
 static bool check_risk(const void *section, const char **ret_at, struct err *err)
 {
     const struct risk_conf *conf = section;
+    *ret_at = "rules";
+    if (conf->rules[0] && !rules_check_file(conf->rules, err))
+        return false;
     *ret_at = "timezone";
     return check_timezone(conf->timezone, err);
 }

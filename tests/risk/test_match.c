@@ -1,0 +1,245 @@
+/* Every condition of a rule, alone: once met, once just missed. */
+#include "test.h"
+
+#include "risk/rules.h"
+#include "risk/stage.h"
+
+#define NOON "2026-11-20T12:00:00+01:00"
+
+/* The stage of all cases: a person 20 s on the lawn, of these 12 s at the door, coming three times
+ * as near, in through the gate; a car resting in the driveway; a dog. */
+static const struct actor cast[] = {
+    {.label = "person", .seconds = 20, .growth = 3, .crosses = 1, AT({LAWN, 20, true}, {DOOR, 12})},
+    {.label = "car", .seconds = 40, AT({DRIVE, 40, true})},
+    {.label = "dog", .seconds = 5},
+};
+
+struct row {
+    const char *name;
+    struct rule_when when;
+    int matches; /* of at most 8 */
+};
+
+#define LIST(...)                                                                                  \
+    {                                                                                              \
+        .count = (int)ARRAY_LEN(((const char *[]){__VA_ARGS__})), .items = { __VA_ARGS__ }         \
+    }
+#define S(n) ((n)*US_PER_S)
+
+static const struct row rows[] = {
+    {"no condition", {.zones = RULE_ZONES_ANY}, 3},
+    {"label", {.label = LIST("car", "bus")}, 1},
+    {"another label", {.label = LIST("bus")}, 0},
+    {"kind", {.kind = LIST("person", "animal")}, 2},
+    {"label of another kind", {.label = LIST("car"), .kind = LIST("person")}, 0},
+    {"zone kind", {.zone_kind = LIST("yard", "driveway")}, 2},
+    {"another zone kind", {.zone_kind = LIST("restricted")}, 0},
+    {"never in", {.never_in = LIST("entry")}, 2},
+    {"never in any", {.never_in = LIST("entry", "driveway")}, 1},
+    {"dwell", {.zone_kind = LIST("entry"), .min_dwell_us = S(12)}, 1},
+    {"less dwell", {.zone_kind = LIST("entry"), .min_dwell_us = S(12) + 1}, 0},
+    {"short dwell", {.zone_kind = LIST("entry"), .max_dwell_us = S(12)}, 1},
+    {"longer dwell", {.zone_kind = LIST("entry"), .max_dwell_us = S(12) - 1}, 0},
+    {"left", {.zone_kind = LIST("entry"), .left = true}, 1},
+    {"has not left", {.zone_kind = LIST("yard"), .left = true}, 0},
+    {"dwell counts per zone", {.zone_kind = LIST("yard", "entry"), .min_dwell_us = S(21)}, 0},
+    {"any crossing", {.line = RULE_LINE_ANY}, 1},
+    {"in", {.line = RULE_LINE_IN}, 1},
+    {"out", {.line = RULE_LINE_OUT}, 0},
+    {"growth", {.min_growth = 3}, 1},
+    {"less growth", {.min_growth = 3.1}, 0},
+    {"duration", {.min_duration_us = S(20)}, 2},
+    {"longer", {.min_duration_us = S(41)}, 0},
+    {"short", {.max_duration_us = S(5)}, 1},
+    {"shorter", {.max_duration_us = S(5) - 1}, 0},
+    {"resting", {.stationary = REST_YES}, 1},
+    {"not resting", {.stationary = REST_NO}, 2},
+    {"zones drawn", {.zones = RULE_ZONES_DRAWN}, 3},
+    {"no zones", {.zones = RULE_ZONES_NONE}, 0},
+    {"without", {.without = LIST("animal")}, 0},
+    {"without what is not there", {.without = LIST("object")}, 3},
+    {"count", {.min_count = 3}, 3},
+    {"less", {.min_count = 4}, 0},
+    {"count of the kind", {.kind = LIST("person"), .min_count = 2}, 0},
+    {"every", {.kind = LIST("person"), .line = RULE_LINE_IN, .every = true}, 1},
+    {"not every", {.line = RULE_LINE_IN, .every = true}, 0},
+    {"together", {.zone_kind = LIST("entry"), .line = RULE_LINE_IN, .min_growth = 2}, 1},
+    {"not the same track", {.zone_kind = LIST("driveway"), .line = RULE_LINE_IN}, 0},
+    {"any hours", {.hours = HOURS_ANY}, 3},
+    {"day", {.hours = HOURS_DAY}, 3},
+    {"night", {.hours = HOURS_NIGHT}, 0},
+    {"away", {.hours = HOURS_AWAY}, 3},
+};
+
+static void set_stage(struct stage *stage, const char *time)
+{
+    stage_open(stage, true, time);
+    for (size_t i = 0; i < ARRAY_LEN(cast); i++)
+        stage_enter(stage, &cast[i]);
+    stage->event->tracks[1].stationary = true;
+}
+
+static const struct risk_conf hours = {.night = {22 * 60, 6 * 60}, .away = {11 * 60, 13 * 60}};
+
+static void conditions(void **state)
+{
+    (void)state;
+    struct stage stage;
+    set_stage(&stage, NOON);
+    struct scene scene = {stage.event, &stage.context, &hours};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rule rule = {.max_times = RULE_TIMES_MAX, .when = rows[i].when};
+        struct match matches[RULE_TIMES_MAX];
+        int count = rule_match(&rule, &scene, matches);
+        if (count != rows[i].matches)
+            fail_msg("%s: %d matches, expected %d", rows[i].name, count, rows[i].matches);
+    }
+    stage_close(&stage);
+}
+
+static void times_of_day_follow_the_sighting(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *time;
+        int night, away, day;
+    } cases[] = {
+        {"2026-11-20T21:59:59+01:00", 0, 0, 1},
+        {"2026-11-20T22:00:00+01:00", 1, 0, 0},
+        {"2026-11-20T05:59:59+01:00", 1, 0, 0},
+        {"2026-11-20T06:00:00+01:00", 0, 0, 1},
+        {"2026-11-20T11:00:00+01:00", 0, 1, 1},
+        {"2026-11-20T13:00:00+01:00", 0, 0, 1},
+        /* Summer time: 20:30 UTC is 22:30 on the wall; and the two nights it changes in. */
+        {"2026-07-01T20:30:00Z", 1, 0, 0},
+        {"2026-11-20T20:30:00Z", 0, 0, 1},
+        {"2026-03-29T03:59:00Z", 1, 0, 0},
+        {"2026-03-29T04:00:00Z", 0, 0, 1},
+        {"2026-10-25T04:59:00Z", 1, 0, 0},
+        {"2026-10-25T05:00:00Z", 0, 0, 1},
+        {NULL, 0, 0, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stage stage;
+        stage_open(&stage, true, cases[i].time);
+        struct actor cat = {.label = "cat"};
+        stage_enter(&stage, &cat);
+        struct scene scene = {stage.event, &stage.context, &hours};
+        struct match match[RULE_TIMES_MAX];
+        const int expected[] = {[HOURS_ANY] = 1,
+                                [HOURS_DAY] = cases[i].day,
+                                [HOURS_NIGHT] = cases[i].night,
+                                [HOURS_AWAY] = cases[i].away};
+        for (int h = HOURS_ANY; h <= HOURS_AWAY; h++) {
+            struct rule rule = {.max_times = 1, .when = {.hours = h}};
+            if (rule_match(&rule, &scene, match) != expected[h])
+                fail_msg("%s: hours %d", cases[i].time ? cases[i].time : "unknown", h);
+        }
+        stage_close(&stage);
+    }
+}
+
+/* Night falls while a person stands at the door: the evidence is a sighting of the night. */
+static void evidence_is_from_within_the_hours(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage, true, "2026-11-20T21:59:50+01:00");
+    struct actor waiting = {.label = "person", .seconds = 20, AT({DOOR, 18, true})};
+    struct actor gone = {.label = "person", .seconds = 8, AT({DOOR, 5})};
+    stage_enter(&stage, &gone);
+    struct track *track = stage_enter(&stage, &waiting);
+    struct scene scene = {stage.event, &stage.context, &hours};
+    struct rule rule = {.max_times = 8, .when = {.hours = HOURS_NIGHT, .zone_kind = LIST("entry")}};
+    struct match match[RULE_TIMES_MAX];
+    CHECK_INT(rule_match(&rule, &scene, match), 1);
+    CHECK_INT(match[0].track, 1);
+    CHECK_INT(match[0].at.pts_us, track->last.pts_us);
+    CHECK(times_contain(&hours.night, match[0].at.wall_us));
+    stage_close(&stage);
+}
+
+static void matches_are_sorted_and_capped(void **state)
+{
+    (void)state;
+    static const int dwell_s[] = {3, 9, 5, 9, 1, 7};
+    struct stage stage;
+    stage_open(&stage, true, NOON);
+    for (size_t i = 0; i < ARRAY_LEN(dwell_s); i++) {
+        struct actor actor = {.label = "person", .seconds = 10, AT({DOOR, dwell_s[i]})};
+        stage_enter(&stage, &actor);
+    }
+    struct scene scene = {stage.event, &stage.context, &hours};
+    static const int order[] = {1, 3, 5, 2, 0, 4};
+    for (int cap = 1; cap <= 8; cap++) {
+        struct rule rule = {.max_times = cap, .when = {.zone_kind = LIST("entry")}};
+        struct match match[RULE_TIMES_MAX];
+        int count = rule_match(&rule, &scene, match);
+        CHECK_INT(count, MIN(cap, 6));
+        for (int i = 0; i < count; i++) {
+            CHECK_INT(match[i].track, order[i]);
+            CHECK_INT(match[i].count, 6);
+        }
+    }
+    stage_close(&stage);
+}
+
+static void a_zone_no_longer_configured_is_of_no_kind(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage, true, NOON);
+    stage.zones.count = 1;
+    stage_enter(&stage, &cast[0]);
+    struct scene scene = {stage.event, &stage.context, &hours};
+    CHECK_INT(scene_zone_kind(&scene, LAWN), ZONE_YARD);
+    CHECK_INT(scene_zone_kind(&scene, DOOR), ZONE_OTHER);
+    stage.context.zones = NULL;
+    CHECK_INT(scene_zone_kind(&scene, LAWN), ZONE_OTHER);
+    stage_close(&stage);
+}
+
+static void growth_is_of_height_too(void **state)
+{
+    (void)state;
+    static const struct {
+        struct box first, best, last;
+        float best_score;
+        double growth;
+        bool at_best;
+    } cases[] = {
+        {{0, 0, .1f, .2f}, {0, 0, .2f, .4f}, {0, 0, .1f, .2f}, .8f, 4, true},
+        {{0, 0, .1f, .2f}, {0, 0, .2f, .4f}, {0, 0, .1f, .2f}, 0, 1, false},   /* no best yet */
+        {{0, 0, .1f, .4f}, {0, 0, .2f, .4f}, {0, 0, .2f, .4f}, .8f, 1, false}, /* steps in */
+        {{0, 0, .1f, .2f}, {0, 0, .1f, .2f}, {0, 0, .2f, .4f}, .8f, 4, false},
+        {{0, 0, 0, 0}, {0, 0, .1f, .2f}, {0, 0, .2f, .4f}, .8f, 0, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct track track = {.first = {.pts_us = 1, .box = cases[i].first},
+                              .best = {2, 0, cases[i].best, cases[i].best_score},
+                              .last = {.pts_us = 3, .box = cases[i].last}};
+        struct sighting at;
+        CHECK_NEAR(track_growth(&track, &at), cases[i].growth, 0.01);
+        CHECK_INT(at.pts_us, cases[i].at_best ? 2 : 3);
+    }
+}
+
+static int in_berlin(void **state)
+{
+    (void)state;
+    stage_timezone();
+    return 0;
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conditions),
+        cmocka_unit_test(times_of_day_follow_the_sighting),
+        cmocka_unit_test(evidence_is_from_within_the_hours),
+        cmocka_unit_test(matches_are_sorted_and_capped),
+        cmocka_unit_test(a_zone_no_longer_configured_is_of_no_kind),
+        cmocka_unit_test(growth_is_of_height_too),
+    };
+    return cmocka_run_group_tests(tests, in_berlin, NULL);
+}

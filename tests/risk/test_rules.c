@@ -1,0 +1,631 @@
+/* The built-in rules on a home's everyday scenes (the table of docs/design/risk.md), and files. */
+#include "test.h"
+
+#include "risk/rules.h"
+#include "risk/stage.h"
+
+#include <unistd.h>
+
+#define DAY     "2026-11-20T14:00:00+01:00"
+#define EVENING "2026-11-20T23:10:00+01:00"
+#define NIGHT   "2026-11-20T03:12:00+01:00"
+
+struct row {
+    const char *scene;
+    const char *time; /* NULL: unknown */
+    bool unzoned, away;
+    struct actor actors[4];
+    int score;
+    const char *level;
+    const char *reasons; /* rules in order */
+    const char *summary;
+};
+
+#define PERSON(s, g, ...)                                                                          \
+    {                                                                                              \
+        .label = "person", .seconds = (s), .growth = (g), AT(__VA_ARGS__)                          \
+    }
+#define THING(l, s, ...)                                                                           \
+    {                                                                                              \
+        .label = (l), .seconds = (s), AT(__VA_ARGS__)                                              \
+    }
+
+static const struct row rows[] = {
+    {"delivery to the door by day",
+     DAY,
+     false,
+     false,
+     {PERSON(25, 3, {LAWN, 8}, {DOOR, 12})},
+     40,
+     "medium",
+     "person private-ground at-entry approaches waits-at-entry",
+     "A person walked up to the front door at 14:00 and stayed 12 s."},
+    {"the same while nobody is expected",
+     DAY,
+     false,
+     true,
+     {PERSON(25, 3, {LAWN, 8}, {DOOR, 12})},
+     50,
+     "medium",
+     "person private-ground at-entry away approaches waits-at-entry",
+     NULL},
+    {"parcel taken: up to the door, away again",
+     DAY,
+     false,
+     false,
+     {PERSON(14, 3, {LAWN, 8}, {DOOR, 4})},
+     50,
+     "medium",
+     "quick-visit person private-ground at-entry approaches",
+     "A person walked up to the front door at 14:00 and stayed 4 s."},
+    {"parcel taken while nobody is expected",
+     DAY,
+     false,
+     true,
+     {PERSON(14, 3, {LAWN, 8}, {DOOR, 4})},
+     60,
+     "high",
+     "quick-visit person private-ground at-entry away approaches",
+     NULL},
+    {"the family returns by car",
+     DAY,
+     false,
+     false,
+     {THING("car", 12, {DRIVE, 10, true}), PERSON(20, 2.5f, {DRIVE, 8}, {DOOR, 9, true}),
+      PERSON(18, 2.5f, {DRIVE, 8}, {DOOR, 8, true})},
+     43,
+     "medium",
+     "person private-ground at-entry vehicle-on-ground approaches vehicle",
+     "2 people walked up to the front door at 14:00 and stayed 9 s; a car was also seen."},
+    {"the family returns late",
+     EVENING,
+     false,
+     false,
+     {THING("car", 12, {DRIVE, 10, true}), PERSON(20, 2.5f, {DRIVE, 8}, {DOOR, 9, true}),
+      PERSON(18, 2.5f, {DRIVE, 8}, {DOOR, 8, true})},
+     73,
+     "high",
+     "night person private-ground at-entry night-private-ground vehicle-on-ground approaches "
+     "vehicle",
+     NULL},
+    {"passer-by on the sidewalk",
+     DAY,
+     false,
+     false,
+     {PERSON(9, 1, {PAVEMENT, 9})},
+     0,
+     "low",
+     "person passing-by",
+     "A person walked along the sidewalk at 14:00, for 9 s."},
+    {"passer-by at night",
+     NIGHT,
+     false,
+     false,
+     {PERSON(9, 1, {PAVEMENT, 9})},
+     20,
+     "low",
+     "night person passing-by",
+     NULL},
+    {"passer-by does not excuse a burglar",
+     NIGHT,
+     false,
+     false,
+     {PERSON(9, 1, {PAVEMENT, 9}), PERSON(20, 2.5f, {DOOR, 12, true})},
+     60,
+     "high",
+     "night person at-entry night-private-ground approaches waits-at-entry",
+     NULL},
+    {"loiterer on the sidewalk at night",
+     NIGHT,
+     false,
+     false,
+     {PERSON(80, 1, {PAVEMENT, 80, true})},
+     40,
+     "medium",
+     "night person lingers night-lingers",
+     "A person walked along the sidewalk at 03:12, for 1 min 20 s."},
+    {"loiterer on the lawn at night",
+     NIGHT,
+     false,
+     false,
+     {PERSON(80, 1, {LAWN, 75, true})},
+     60,
+     "high",
+     "night person private-ground night-private-ground lingers night-lingers",
+     "A person was on the front lawn at 03:12 and stayed 1 min 15 s."},
+    {"somebody at the door at 3 a.m.",
+     NIGHT,
+     false,
+     false,
+     {PERSON(60, 3, {LAWN, 8}, {DOOR, 48, true})},
+     80,
+     "high",
+     "night person private-ground at-entry night-private-ground approaches waits-at-entry lingers "
+     "night-lingers",
+     "A person walked up to the front door at 03:12 and stayed 48 s."},
+    {"the same while away",
+     NIGHT,
+     false,
+     true,
+     {PERSON(60, 3, {LAWN, 8}, {DOOR, 48, true})},
+     90,
+     "critical",
+     "night person private-ground at-entry night-private-ground away approaches waits-at-entry "
+     "lingers night-lingers",
+     NULL},
+    {"person at the pool by day",
+     DAY,
+     false,
+     false,
+     {PERSON(15, 1, {POOL, 12, true})},
+     60,
+     "high",
+     "restricted person",
+     "A person was at the pool at 14:00 and stayed 12 s."},
+    {"person at the pool at night",
+     NIGHT,
+     false,
+     false,
+     {PERSON(15, 1, {POOL, 12, true})},
+     90,
+     "critical",
+     "restricted night person night-private-ground",
+     NULL},
+    {"three people on the lawn by day",
+     DAY,
+     false,
+     false,
+     {PERSON(20, 1, {LAWN, 15}), PERSON(20, 1, {LAWN, 12}), PERSON(20, 1, {LAWN, 12})},
+     30,
+     "medium",
+     "person private-ground group",
+     "3 people were on the front lawn at 14:00 and stayed 15 s."},
+    {"three people on the lawn at night",
+     NIGHT,
+     false,
+     false,
+     {PERSON(20, 1, {LAWN, 15}), PERSON(20, 1, {LAWN, 12}), PERSON(20, 1, {LAWN, 12})},
+     60,
+     "high",
+     "night person private-ground group night-private-ground",
+     NULL},
+    {"car turns in the driveway",
+     DAY,
+     false,
+     false,
+     {THING("car", 11, {DRIVE, 7})},
+     8,
+     "low",
+     "vehicle-on-ground vehicle",
+     "A car was on the driveway at 14:00 and stayed 7 s."},
+    {"the same at night",
+     NIGHT,
+     false,
+     false,
+     {THING("car", 11, {DRIVE, 7})},
+     8,
+     "low",
+     "vehicle-on-ground vehicle",
+     NULL},
+    {"car waits in the driveway at night",
+     NIGHT,
+     false,
+     false,
+     {THING("car", 50, {DRIVE, 45, true})},
+     33,
+     "medium",
+     "night-vehicle-waits vehicle-on-ground vehicle",
+     NULL},
+    {"parked car leaves",
+     DAY,
+     false,
+     false,
+     {THING("car", 9, {DRIVE, 5}, {PAVEMENT, 2})},
+     8,
+     "low",
+     "vehicle-on-ground vehicle",
+     NULL},
+    {"dog on the lawn",
+     DAY,
+     false,
+     false,
+     {THING("dog", 40, {LAWN, 40, true})},
+     2,
+     "low",
+     "animal",
+     "A dog was on the front lawn at 14:00 and stayed 40 s."},
+    {"walking the dog",
+     DAY,
+     false,
+     false,
+     {PERSON(9, 1, {PAVEMENT, 9}), THING("dog", 9, {PAVEMENT, 9})},
+     2,
+     "low",
+     "person animal passing-by",
+     "A person walked along the sidewalk at 14:00, for 9 s; a dog was also seen."},
+    {"cat at the door at night",
+     NIGHT,
+     false,
+     false,
+     {THING("cat", 20, {DOOR, 15})},
+     2,
+     "low",
+     "animal",
+     "A cat was at the front door at 03:12 and stayed 15 s."},
+    {"bear on the lawn",
+     DAY,
+     false,
+     false,
+     {THING("bear", 20, {LAWN, 15})},
+     32,
+     "medium",
+     "dangerous-animal animal",
+     NULL},
+    {"bicycle passes",
+     DAY,
+     false,
+     false,
+     {PERSON(4, 1, {PAVEMENT, 3}), THING("bicycle", 4, {PAVEMENT, 3})},
+     3,
+     "low",
+     "person vehicle passing-by",
+     NULL},
+    {"in over the gate",
+     DAY,
+     false,
+     false,
+     {{.label = "person", .seconds = 6, .growth = 1, .crosses = 1, AT({LAWN, 2})}},
+     25,
+     "low",
+     "person private-ground crosses-in",
+     NULL},
+    {"no zones: person indoors by day",
+     DAY,
+     true,
+     false,
+     {{.label = "person", .seconds = 13}},
+     20,
+     "low",
+     "person no-zones",
+     "A person was seen at 14:00, for 13 s."},
+    {"no zones: comes near and stays",
+     DAY,
+     true,
+     false,
+     {{.label = "person", .seconds = 60, .growth = 3}},
+     30,
+     "medium",
+     "person no-zones approaches lingers",
+     NULL},
+    {"no zones: while nobody is expected",
+     DAY,
+     true,
+     true,
+     {{.label = "person", .seconds = 13}},
+     30,
+     "medium",
+     "person no-zones away",
+     NULL},
+    {"no zones: at night",
+     NIGHT,
+     true,
+     false,
+     {{.label = "person", .seconds = 13}},
+     40,
+     "medium",
+     "night person no-zones",
+     NULL},
+    {"no zones, time unknown",
+     NULL,
+     true,
+     true,
+     {{.label = "person", .seconds = 13}},
+     20,
+     "low",
+     "person no-zones",
+     "A person was seen 0:06 into the recording, for 13 s."},
+    {"zones drawn, time unknown",
+     NULL,
+     false,
+     true,
+     {PERSON(60, 3, {LAWN, 8}, {DOOR, 48, true})},
+     45,
+     "medium",
+     "person private-ground at-entry approaches waits-at-entry lingers",
+     NULL},
+    {"no detector: something at the door at night",
+     NIGHT,
+     false,
+     false,
+     {THING("motion", 8, {DOOR, 5})},
+     30,
+     "medium",
+     "object-near-entry night-object object",
+     "Something was at the front door at 03:12 and stayed 5 s."},
+    {"no detector: something indoors",
+     DAY,
+     true,
+     false,
+     {{.label = "motion", .seconds = 8}},
+     5,
+     "low",
+     "object",
+     "Something was seen at 14:00, for 8 s."},
+};
+
+static struct scorer *open_scorer(const char *rules, bool away)
+{
+    struct risk_conf conf;
+    opt_defaults(&risk_section, &conf);
+    if (away)
+        conf.away = (struct opt_times){0, 1440};
+    STR_COPY(conf.rules, rules);
+    struct scorer *scorer;
+    struct err err = {0};
+    if (!scorer_open(&scorer_rules, &conf, &scorer, &err))
+        fail_msg("%s", err.msg);
+    return scorer;
+}
+
+static void score_stage(struct scorer *scorer, const struct stage *stage, struct verdict *ret)
+{
+    struct err err;
+    memset(ret, 0x5a, sizeof *ret); /* nothing may show through */
+    CHECK(scorer_score(scorer, stage->event, &stage->context, ret, &err));
+}
+
+static void set_stage(const struct row *row, struct stage *stage)
+{
+    stage_open(stage, !row->unzoned, row->time);
+    for (size_t i = 0; i < ARRAY_LEN(row->actors) && row->actors[i].label; i++)
+        stage_enter(stage, &row->actors[i]);
+}
+
+static void names_of(const struct verdict *verdict, char *out, size_t bytes)
+{
+    out[0] = '\0';
+    for (int i = 0; i < verdict->reason_count; i++) {
+        size_t used = strlen(out);
+        snprintf(out + used, bytes - used, "%s%s", i ? " " : "", verdict->reasons[i].rule);
+    }
+}
+
+static void everyday_scenes(void **state)
+{
+    (void)state;
+    struct scorer *at_home = open_scorer("", false);
+    struct scorer *away = open_scorer("", true);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct stage stage;
+        struct verdict verdict;
+        char names[512];
+        set_stage(&rows[i], &stage);
+        score_stage(rows[i].away ? away : at_home, &stage, &verdict);
+        names_of(&verdict, names, sizeof names);
+        const char *level = risk_level_names[risk_level_of(verdict.score)];
+        if (verdict.score != rows[i].score || strcmp(level, rows[i].level) != 0 ||
+            strcmp(names, rows[i].reasons) != 0)
+            fail_msg("%s: %d %s (%s), expected %d %s (%s)", rows[i].scene, verdict.score, level,
+                     names, rows[i].score, rows[i].level, rows[i].reasons);
+        if (rows[i].summary)
+            CHECK_STR(verdict.summary, rows[i].summary);
+        CHECK_STR(verdict.scorer, "rules 1");
+        stage_close(&stage);
+    }
+    scorer_close(&at_home);
+    scorer_close(&away);
+}
+
+/* Every point names its rule, a track of the event, and a sighting of it. */
+static void check_evidence(const struct event *event, const struct verdict *verdict)
+{
+    int sum = 0;
+    CHECK(verdict->reason_count >= 1);
+    for (int i = 0; i < verdict->reason_count; i++) {
+        const struct reason *r = &verdict->reasons[i];
+        sum += r->points;
+        CHECK(r->rule[0] && r->text[0] && !strchr(r->text, '{'));
+        CHECK(i == 0 || r->points <= verdict->reasons[i - 1].points);
+        int t = 0;
+        while (t < event->track_count && !uuid_equal(&event->tracks[t].id, &r->track))
+            t++;
+        CHECK(t < event->track_count);
+        CHECK(r->at.pts_us >= event->tracks[t].first.pts_us &&
+              r->at.pts_us <= event->tracks[t].last.pts_us);
+        CHECK(box_area(r->at.box) > 0);
+    }
+    CHECK_INT(verdict->score, CLAMP(sum, 0, 100));
+}
+
+static void every_point_has_evidence_and_nothing_varies(void **state)
+{
+    (void)state;
+    struct scorer *scorer = open_scorer("", false);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct stage stage;
+        set_stage(&rows[i], &stage);
+        struct verdict first, again;
+        score_stage(scorer, &stage, &first);
+        check_evidence(stage.event, &first);
+        memset(&again, 0x11, sizeof again);
+        struct err err;
+        CHECK(scorer_score(scorer, stage.event, &stage.context, &again, &err));
+        CHECK(memcmp(&first, &again, sizeof first) == 0);
+        stage_close(&stage);
+    }
+    scorer_close(&scorer);
+}
+
+static void the_strongest_track_is_the_evidence(void **state)
+{
+    (void)state;
+    struct scorer *scorer = open_scorer("", false);
+    struct stage stage;
+    stage_open(&stage, true, DAY);
+    struct actor brief = PERSON(20, 1, {DOOR, 11});
+    struct actor longer = PERSON(20, 1, {DOOR, 15});
+    stage_enter(&stage, &brief);
+    struct uuid expected = stage_enter(&stage, &longer)->id;
+    stage_enter(&stage, &longer); /* a tie goes to the earlier */
+    struct verdict verdict;
+    score_stage(scorer, &stage, &verdict);
+    CHECK_STR(verdict.reasons[3].rule, "waits-at-entry");
+    CHECK(uuid_equal(&verdict.reasons[3].track, &expected));
+    CHECK_STR(verdict.reasons[3].text, "A person stayed 15 s at the front door");
+    stage_close(&stage);
+    scorer_close(&scorer);
+}
+
+/* -- files -- */
+
+static void write_rules(char path[32], const char *text)
+{
+    snprintf(path, 32, "hsi-rules-XXXXXX");
+    int fd = mkstemp(path);
+    CHECK(fd >= 0);
+    CHECK_INT(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+static void mistakes_are_pointed_at(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *where, *msg, *hint;
+    } cases[] = {
+        {"version: 1\nrules:\n  a: {points: 5, says: x, when: {kind: [persn]}}\n", ":3:", "persn",
+         "person"},
+        {"version: 1\nrules:\n  a: {points: 500, says: x}\n", ":3:", "500", "100"},
+        {"version: 1\nrules:\n  a: {points: 5, pionts: 5, says: x}\n", ":3:", "pionts", "points"},
+        {"version: 1\nrules:\n  a: {points: 5}\n", ":3:", "says", ""},
+        {"version: 1\nrules:\n  a: {points: 5, says: \"{lable}\"}\n", ":3:", "{lable}", "{label}"},
+        {"version: 1\nrules:\n  a: {points: 5, says: \"open {label\"}\n", ":3:", "{label}", ""},
+        {"version: 1\nrules:\n  a: {points: 5, says: \"at {zone}\"}\n", ":3:", "{zone}",
+         "zone_kind"},
+        {"version: 1\nrules:\n  a: {points: 5, says: \"over {line}\"}\n", ":3:", "{line}", "line"},
+        {"version: 1\nrules:\n  a:\n    points: 5\n    says: x\n    when:\n      min_dwell: 5s\n",
+         ":7:", "min_dwell", "zone_kind"},
+        {"version: 1\nrules:\n  a:\n    points: 5\n    says: x\n    when:\n"
+         "      {zone_kind: [yard], min_dwell: 5s, max_dwell: 2s}\n",
+         ":7:", "max_dwell", ""},
+        {"version: 1\nrules:\n  a:\n    points: 5\n    says: x\n    when:\n"
+         "      {min_duration: 5s, max_duration: 2s}\n",
+         ":7:", "max_duration", ""},
+        {"version: 1\nrules:\n  a: {points: 5, says: x, when: {hours: nigt}}\n", ":3:", "nigt",
+         "night"},
+        {"rules:\n  a: {points: 5, says: x}\n", "", "version", ""},
+        {"version: x\nrules:\n  a: {points: y, says: x}\n", ":1:", "(and 1 more", ""},
+        {"version: 0\nrules: {}\n", ":1:", "0", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char path[32];
+        write_rules(path, cases[i].text);
+        struct risk_conf conf;
+        opt_defaults(&risk_section, &conf);
+        STR_COPY(conf.rules, path);
+        struct scorer *scorer;
+        struct err err = {0};
+        if (scorer_open(&scorer_rules, &conf, &scorer, &err))
+            fail_msg("accepted: %s", cases[i].text);
+        unlink(path);
+        CHECK(scorer == NULL);
+        char where[64];
+        snprintf(where, sizeof where, "%s%s", path, cases[i].where);
+        CHECK_CONTAINS(err.msg, where);
+        CHECK_CONTAINS(err.msg, cases[i].msg);
+        CHECK_CONTAINS(err.hint, cases[i].hint);
+    }
+}
+
+static void a_missing_file_is_named(void **state)
+{
+    (void)state;
+    struct risk_conf conf;
+    opt_defaults(&risk_section, &conf);
+    STR_COPY(conf.rules, "no-such-folder/rules.yaml");
+    struct scorer *scorer;
+    struct err err = {0};
+    CHECK(!scorer_open(&scorer_rules, &conf, &scorer, &err));
+    CHECK_CONTAINS(err.msg, "no-such-folder/rules.yaml");
+}
+
+static void own_rules_replace_the_built_in_ones(void **state)
+{
+    (void)state;
+    char path[32];
+    write_rules(path, "version: 7\n"
+                      "rules:\n"
+                      "  each: {points: 40, max_times: 3, says: \"{label}, one of {count}\",\n"
+                      "         when: {kind: [person]}}\n"
+                      "  calm: {points: -30, says: a dog keeps watch, when: {label: [dog]}}\n");
+    struct scorer *scorer = open_scorer(path, false);
+    unlink(path);
+    static const struct {
+        int people, dogs, score, reasons;
+    } cases[] = {
+        {1, 0, 40, 1}, {2, 0, 80, 2}, {4, 0, 100, 3}, {1, 1, 10, 2}, {0, 1, 0, 1}, {0, 0, 0, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stage stage;
+        stage_open(&stage, true, DAY);
+        struct actor person = {.label = "person", .seconds = 5}, dog = {.label = "dog"};
+        for (int n = 0; n < cases[i].people; n++)
+            stage_enter(&stage, &person);
+        for (int n = 0; n < cases[i].dogs; n++)
+            stage_enter(&stage, &dog);
+        struct verdict verdict;
+        score_stage(scorer, &stage, &verdict);
+        CHECK_INT(verdict.score, cases[i].score);
+        CHECK_INT(verdict.reason_count, cases[i].reasons);
+        CHECK_STR(verdict.scorer, "rules 7");
+        stage_close(&stage);
+    }
+    scorer_close(&scorer);
+}
+
+static void what_is_not_shown_does_not_count(void **state)
+{
+    (void)state;
+    char text[4096] = "version: 1\nrules:\n";
+    for (int i = 0; i < 40; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "  r%02d: {points: %d, says: x}\n", i,
+                 i < 20 ? 1 : 2);
+    }
+    char path[32];
+    write_rules(path, text);
+    struct scorer *scorer = open_scorer(path, false);
+    unlink(path);
+    struct stage stage;
+    stage_open(&stage, true, DAY);
+    struct actor person = {.label = "person", .seconds = 5};
+    stage_enter(&stage, &person);
+    struct verdict verdict;
+    score_stage(scorer, &stage, &verdict);
+    CHECK_INT(verdict.reason_count, REASONS_MAX);
+    CHECK_INT(verdict.score, 20 * 2 + (REASONS_MAX - 20));
+    check_evidence(stage.event, &verdict);
+    stage_close(&stage);
+    scorer_close(&scorer);
+}
+
+static int in_berlin(void **state)
+{
+    (void)state;
+    stage_timezone();
+    return 0;
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everyday_scenes),
+        cmocka_unit_test(every_point_has_evidence_and_nothing_varies),
+        cmocka_unit_test(the_strongest_track_is_the_evidence),
+        cmocka_unit_test(mistakes_are_pointed_at),
+        cmocka_unit_test(a_missing_file_is_named),
+        cmocka_unit_test(own_rules_replace_the_built_in_ones),
+        cmocka_unit_test(what_is_not_shown_does_not_count),
+    };
+    return cmocka_run_group_tests(tests, in_berlin, NULL);
+}
