@@ -6,7 +6,7 @@ MESON_FLAGS ?=
 NINJA = ninja -C $(BUILD)
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test check check-fast bench fuzz clean setup-build
+.PHONY: help build run test check check-fast bench fuzz format clean setup-build
 
 help:
 	@echo 'make build       the program: $(BUILD)/hsi'
@@ -16,6 +16,7 @@ help:
 	@echo 'make check       all of that, clang-tidy, and the tests under ASan+UBSan and TSan'
 	@echo 'make bench       the measured promises as a table, and as $(BUILD)/bench/*.json'
 	@echo 'make fuzz        every fuzz target for FUZZ_SECONDS (60) each; updates bench/fuzz.json'
+	@echo 'make format      lay out all C files as .clang-format says'
 	@echo 'make clean       remove all build folders (deps/ stays)'
 
 setup-build:
@@ -60,6 +61,10 @@ bench:
 fuzz:
 	@tools/setup check
 	@$(PYTHON) fuzz/run.py --seconds $(or $(FUZZ_SECONDS),60)
+
+format:
+	@tools/setup check-fast
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
 clean:
 	rm -rf build build-*
