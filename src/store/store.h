@@ -1,7 +1,7 @@
-/* Stage 8: keep it. One thread owns the only write connection; changes are committed in groups, event
- * and outbox row in one transaction, and published after the commit. Reading goes through handles of
- * its own, one per reading thread. Snapshots are files next to the database, written before the row
- * that names them. The only room with SQL. */
+/* Stage 8: keep it. One thread owns the only write connection; changes are committed in groups,
+ * event and outbox row in one transaction, and published after the commit. Reading goes through
+ * handles of its own, one per reading thread. Snapshots are files next to the database, written
+ * before the row that names them. The only room with SQL. */
 #pragma once
 
 #include "base/json.h"
@@ -12,11 +12,11 @@
 #include "model/event.h"
 
 struct store_conf {
-    char path[256];        /* directory; empty: $XDG_STATE_HOME/hsi or ~/.local/state/hsi */
-    int64_t keep_us;       /* events older than this are deleted, with their pictures */
-    int64_t keep_bytes;    /* pictures and database together; oldest events go first */
-    bool snapshots;        /* write pictures at all */
-    int64_t group_us;      /* longest wait for company before a commit */
+    char path[256];     /* directory; empty: $XDG_STATE_HOME/hsi or ~/.local/state/hsi */
+    int64_t keep_us;    /* events older than this are deleted, with their pictures */
+    int64_t keep_bytes; /* pictures and database together; oldest events go first */
+    bool snapshots;     /* write pictures at all */
+    int64_t group_us;   /* longest wait for company before a commit */
 };
 extern const struct section store_section;
 
@@ -29,15 +29,16 @@ struct store_params {
     struct bus *bus; /* committed changes go here; NULL: nowhere */
 };
 
-/* Opens or creates the database, migrates it, starts the writer thread. Fails with ERR_DATA_LOSS for
- * a database that is damaged or newer than this program, ERR_UNAVAILABLE when another hsi holds it. */
+/* Opens or creates the database, migrates it, starts the writer thread. Fails with ERR_DATA_LOSS
+ * for a database that is damaged or newer than this program, ERR_UNAVAILABLE when another hsi holds
+ * it. */
 NODISCARD bool store_open(const struct store_params *params, struct store **ret, struct err *err);
 
 /* Commits what was put, stops the thread, closes. */
 void store_close(struct store **store);
 
-/* Takes the change (an event snapshot with its verdict). Blocks when the store is behind: events may
- * not be dropped. Any thread; changes of one event must come from one thread, in order. */
+/* Takes the change (an event snapshot with its verdict). Blocks when the store is behind: events
+ * may not be dropped. Any thread; changes of one event must come from one thread, in order. */
 void store_put_event(struct store *store, struct event *event);
 
 /* Waits until everything put before is committed. */

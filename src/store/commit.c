@@ -1,0 +1,169 @@
+/* Batches: gather changes, commit them in one transaction, publish. What fails is kept and tried
+ * again, for as long as it takes; meanwhile the queue fills and whoever puts events waits. */
+#include "store/commit.h"
+
+#include "store/event_json.h"
+#include "store/snapshot.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define RETRY_FIRST_US (50 * US_PER_MS)
+#define RETRY_MAX_US   (5 * US_PER_S)
+
+static uint64_t picture_bits(const struct event *e, const struct snapshot_rows *rows)
+{
+    uint64_t bits = 0;
+    for (int i = 0; i < e->track_count; i++)
+        for (int k = 0; k < rows->count; k++)
+            if (uuid_equal(&e->tracks[i].id, &rows->items[k].track))
+                bits |= UINT64_C(1) << i;
+    return bits;
+}
+
+static struct bus_message *make_message(const struct event *e, int64_t seq, const char *event_json)
+{
+    struct json j;
+    json_init(&j);
+    event_message_json(&j, event_json);
+    struct bus_message *message = bus_message_new(BUS_EVENT, e->camera, seq, j.text, j.bytes);
+    json_done(&j);
+    return message;
+}
+
+/* Pictures first, so that no row names a file that is not there. *ret stays NULL for a change that
+ * is already stored: putting one twice is no change. */
+static bool write_change(struct store *s, const struct event *e, struct bus_message **ret,
+                         struct err *err)
+{
+    int revision;
+    if (!db_event_revision(s->db, &e->id, &revision, err))
+        return false;
+    if (e->revision <= revision)
+        return true;
+    struct snapshot_rows known, fresh = {0};
+    if (!db_event_snapshots(s->db, &e->id, &known, err) ||
+        (s->conf->snapshots && !snapshot_write(s->dir, e, &known, &s->log, &fresh, err)))
+        return false;
+    json_reset(&s->json);
+    event_json_with(&s->json, NULL, e, picture_bits(e, &known) | picture_bits(e, &fresh));
+    int64_t seq;
+    if (!db_put_event(s->db, e, &fresh, s->json.text, &seq, err))
+        return false;
+    if (s->bus)
+        *ret = make_message(e, seq, s->json.text);
+    return true;
+}
+
+static bool commit_once(struct store *s, struct err *err)
+{
+    struct batch *b = &s->batch;
+    bool ok = db_begin(s->db, err);
+    for (int i = 0; ok && i < b->count; i++)
+        ok = write_change(s, b->events[i], &b->messages[i], err);
+    ok = ok && db_commit(s->db, err);
+    if (ok)
+        return true;
+    db_rollback(s->db);
+    for (int i = 0; i < b->count; i++)
+        bus_message_unref(&b->messages[i]);
+    return false;
+}
+
+/* Waits, unless the store is closing and its time is up: then false. */
+static bool wait_for_retry(struct store *s, int64_t wait_us)
+{
+    int64_t until_us = clock_mono_us(&clock_real) + wait_us;
+    bool go_on = true;
+    pthread_mutex_lock(&s->lock);
+    while (go_on) {
+        int64_t now_us = clock_mono_us(&clock_real);
+        int64_t end_us = s->closing ? MIN(until_us, s->give_up_us) : until_us;
+        if (now_us >= end_us) {
+            go_on = !s->closing || now_us < s->give_up_us;
+            break;
+        }
+        struct timespec end = {end_us / US_PER_S, end_us % US_PER_S * 1000};
+        pthread_cond_timedwait(&s->changed, &s->lock, &end);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return go_on;
+}
+
+/* Failing is told once, and so is its end. */
+static void report_failure(struct store *s, const struct err *err)
+{
+    atomic_fetch_add_explicit(&s->failed, 1, memory_order_relaxed);
+    if (s->failing)
+        return;
+    s->failing = true;
+    struct err told = *err;
+    err_wrap(&told, "cannot store events, they wait and are tried again");
+    log_err(&s->log, LOG_ERROR, &told);
+}
+
+static void publish(struct store *s)
+{
+    struct batch *b = &s->batch;
+    atomic_fetch_add_explicit(&s->events, b->count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
+    atomic_store_explicit(&s->outbox_seq, db_newest_seq(s->db), memory_order_relaxed);
+    for (int i = 0; i < b->count; i++)
+        if (b->messages[i])
+            bus_publish(s->bus, TAKE(b->messages[i]));
+    if (s->failing)
+        log_info(&s->log, "storing events again");
+    s->failing = false;
+}
+
+bool store_commit(struct store *s)
+{
+    ASSERT_ON(ROLE_STORE);
+    if (s->batch.count == 0)
+        return true;
+    int64_t wait_us = RETRY_FIRST_US;
+    struct err err = {0};
+    while (!commit_once(s, &err)) {
+        report_failure(s, &err);
+        if (!wait_for_retry(s, wait_us))
+            return false;
+        wait_us = MIN(2 * wait_us, RETRY_MAX_US);
+        err = (struct err){0};
+    }
+    publish(s);
+    for (int i = 0; i < s->batch.count; i++)
+        event_unref(&s->batch.events[i]);
+    s->batch.count = 0;
+    db_checkpoint(s->db);
+    return true;
+}
+
+static void take(struct batch *b, struct change *change)
+{
+    if (change->event)
+        b->events[b->count++] = change->event;
+    b->flush = change->flush;
+    free(change);
+}
+
+/* A lone change is committed at once: nobody gains by its waiting. In a stream, commits keep a
+ * distance of group_us: what comes meanwhile goes together, and 50 commits a second are enough for
+ * any disk. */
+bool store_gather(struct store *s, int64_t idle_us)
+{
+    ASSERT_ON(ROLE_STORE);
+    struct batch *b = &s->batch;
+    bool closed;
+    struct change *change = queue_pop_within(s->queue, idle_us, &closed);
+    while (change) {
+        take(b, change);
+        if (b->flush || b->count == STORE_BATCH_MAX)
+            break;
+        int64_t wait_us = s->next_commit_us - clock_mono_us(&clock_real);
+        change = wait_us > 0 ? queue_pop_within(s->queue, wait_us, &closed)
+                             : queue_try_pop(s->queue);
+    }
+    if (b->count > 0)
+        s->next_commit_us = clock_mono_us(&clock_real) + s->conf->group_us;
+    return !closed;
+}

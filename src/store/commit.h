@@ -1,0 +1,12 @@
+/* Group commit, for this room; on the store thread. */
+#pragma once
+
+#include "store/internal.h"
+
+/* Fills the batch with what is waiting; waits at most idle_us for a first change. False once the
+ * store is closing and the queue is drained. */
+bool store_gather(struct store *store, int64_t idle_us);
+
+/* Commits the batch and publishes it; tries again until it succeeds. False only if the store is
+ * closing and its time is up: the batch is as it was. */
+bool store_commit(struct store *store);

@@ -1,0 +1,12 @@
+/* The JSON of events, for this room: with the addresses of the pictures that are on disk. */
+#pragma once
+
+#include "base/json.h"
+#include "model/event.h"
+
+/* As event_json of store.h; bit i of pictures: the picture of track i can be fetched. */
+void event_json_with(struct json *out, const char *key, const struct event *event,
+                     uint64_t pictures);
+
+/* What the bus carries for a change, and the outbox gives back: {"type":"event","event":{...}}. */
+void event_message_json(struct json *out, const char *event_json);

@@ -1,0 +1,83 @@
+/* The store's insides, for this room only. Everything but the block at the end belongs to the store
+ * thread. */
+#pragma once
+
+#include "store/db.h"
+#include "store/store.h"
+
+#include "base/queue.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Changes in one commit, and as many waiting. An event with many tracks has 200 KB, so this is at
+ * most 50 MB; at 5 ms a commit it is 12,000 changes a second. */
+#define STORE_BATCH_MAX 64
+#define STORE_QUEUE_MAX 128
+
+/* Somebody who waits for what was put before; on the caller's stack. */
+struct flush {
+    bool tidy; /* and for a round of retention */
+    bool done; /* protected by the store's lock */
+};
+
+/* What travels to the store thread: an event, or somebody who waits. */
+struct change {
+    struct event *event; /* owned */
+    struct flush *flush;
+};
+
+struct batch {
+    int count;
+    struct event *events[STORE_BATCH_MAX];         /* owned */
+    struct bus_message *messages[STORE_BATCH_MAX]; /* owned; of what is not yet committed */
+    struct flush *flush; /* came last, and ends the batch; NULL: nobody waits */
+};
+
+/* Where retention is in its round. */
+struct retention {
+    int64_t next_us;  /* when the next round begins, on the store's clock */
+    int64_t trim_seq; /* outbox rows up to here have been looked at */
+    enum { RETENTION_IDLE, RETENTION_EVENTS, RETENTION_OUTBOX, RETENTION_SHRINK } step;
+    int64_t deleted; /* events, this round */
+};
+
+struct store {
+    /* set at opening, then read-only */
+    const struct store_conf *conf;
+    const struct clock *clock;
+    struct log log;
+    struct bus *bus;
+    char dir[STORE_DIR_BYTES];
+    struct queue *queue; /* of struct change */
+    struct thread *thread;
+
+    /* owned by the store thread */
+    struct db *db;
+    struct batch batch;
+    struct json json;
+    struct retention retention;
+    int64_t next_commit_us; /* real clock: not before, unless the batch is full */
+    bool failing;           /* the last commit did not succeed, and has been reported */
+
+    /* any thread */
+    atomic_llong events, commits, failed, outbox_seq, bytes;
+
+    /* protected by lock */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* monotonic */
+    enum { STORE_OPENING, STORE_OPEN, STORE_FAILED } state;
+    struct err open_err;
+    bool closing;
+    int64_t give_up_us; /* real clock, when closing */
+};
+
+/* Closes what an earlier process left open, sweeps away pictures without an event. */
+NODISCARD bool store_recover(struct store *store, struct err *err);
+
+/* One step of retention, if one is due, of at most some ten milliseconds. Returns true if there is
+ * more to do. */
+bool store_retain(struct store *store);
+
+/* Begins a round of retention now and waits for its end. Any thread. */
+void store_tidy(struct store *store);

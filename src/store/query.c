@@ -1,0 +1,148 @@
+#include "store/query.h"
+
+#include <string.h>
+
+static enum err_code code_of(int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_PROTOCOL:
+        return ERR_UNAVAILABLE;
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+        return ERR_EXHAUSTED;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERR_DATA_LOSS;
+    case SQLITE_INTERRUPT:
+        return ERR_CANCELLED;
+    default:
+        return ERR_INTERNAL;
+    }
+}
+
+bool err_sqlite(struct err *err, sqlite3 *conn, const char *what)
+{
+    int rc = conn ? sqlite3_extended_errcode(conn) : SQLITE_NOMEM;
+    enum err_code code = code_of(rc);
+    err_set(err, code, "%s: %s (SQLite %d)", what, conn ? sqlite3_errmsg(conn) : "no memory", rc);
+    if (code == ERR_DATA_LOSS)
+        err_hint(err, "the database is damaged: stop, keep a copy of the directory, and restore a "
+                      "backup or start with an empty one");
+    else if (code == ERR_EXHAUSTED)
+        err_hint(err, "make room on the disk; nothing is lost while the program keeps running");
+    return false;
+}
+
+struct query query_start(struct db *db, enum sql which)
+{
+    struct query q = {.db = db};
+    if (!db->stmts[which])
+        q.rc = sqlite3_prepare_v3(db->conn, sql_text[which], -1, SQLITE_PREPARE_PERSISTENT,
+                                  &db->stmts[which], NULL);
+    q.stmt = db->stmts[which];
+    return q;
+}
+
+/* A statement that is not reset keeps its read transaction, and with it the log of changes, alive.
+ */
+void query_end(struct query *q)
+{
+    if (!q->stmt)
+        return;
+    sqlite3_reset(q->stmt);
+    sqlite3_clear_bindings(q->stmt);
+    q->stmt = NULL;
+}
+
+static void keep_first_failure(struct query *q, int rc)
+{
+    if (q->rc == SQLITE_OK)
+        q->rc = rc;
+}
+
+void query_bind_int(struct query *q, int64_t value)
+{
+    if (q->rc == SQLITE_OK)
+        keep_first_failure(q, sqlite3_bind_int64(q->stmt, ++q->bound, value));
+}
+
+void query_bind_int_unless(struct query *q, int64_t value, int64_t null_value)
+{
+    if (value != null_value)
+        query_bind_int(q, value);
+    else
+        q->bound++; /* what is not bound is null */
+}
+
+void query_bind_double(struct query *q, double value)
+{
+    if (q->rc == SQLITE_OK)
+        keep_first_failure(q, sqlite3_bind_double(q->stmt, ++q->bound, value));
+}
+
+void query_bind_text(struct query *q, const char *text)
+{
+    if (q->rc == SQLITE_OK)
+        keep_first_failure(q, sqlite3_bind_text(q->stmt, ++q->bound, text, -1, SQLITE_STATIC));
+}
+
+void query_bind_key(struct query *q, const struct uuid *id)
+{
+    if (q->rc == SQLITE_OK)
+        keep_first_failure(
+            q, sqlite3_bind_blob(q->stmt, ++q->bound, id->bytes, sizeof id->bytes, SQLITE_STATIC));
+}
+
+void query_bind_id(struct query *q, const struct uuid *id)
+{
+    if (uuid_is_zero(id))
+        q->bound++;
+    else
+        query_bind_key(q, id);
+}
+
+bool query_step(struct query *q, bool *ret_row, struct err *err)
+{
+    if (q->rc == SQLITE_OK)
+        q->rc = sqlite3_step(q->stmt);
+    if (q->rc != SQLITE_ROW && q->rc != SQLITE_DONE)
+        return err_sqlite(err, q->db->conn, "database");
+    *ret_row = q->rc == SQLITE_ROW;
+    q->rc = SQLITE_OK;
+    return true;
+}
+
+bool query_run(struct query *q, struct err *err)
+{
+    bool row;
+    bool ok = query_step(q, &row, err);
+    query_end(q);
+    return ok;
+}
+
+int64_t query_int(const struct query *q, int column)
+{
+    return sqlite3_column_int64(q->stmt, column);
+}
+
+const char *query_text(const struct query *q, int column)
+{
+    const unsigned char *text = sqlite3_column_text(q->stmt, column);
+    return text ? (const char *)text : "";
+}
+
+bool query_id(const struct query *q, int column, struct uuid *ret, struct err *err)
+{
+    const void *bytes = sqlite3_column_blob(q->stmt, column);
+    if (!bytes || sqlite3_column_bytes(q->stmt, column) != (int)sizeof ret->bytes)
+        return err_set(err, ERR_DATA_LOSS, "database: an id of %d bytes, expected %d",
+                       sqlite3_column_bytes(q->stmt, column), (int)sizeof ret->bytes);
+    memcpy(ret->bytes, bytes, sizeof ret->bytes);
+    return true;
+}

@@ -1,0 +1,215 @@
+/* Deletes what is too old or too much, oldest first, a little at a time: each step is one short
+ * transaction between two commits, so that events never wait for house-keeping. A round begins
+ * every minute and goes events -> outbox -> unused pages. */
+#include "store/internal.h"
+#include "store/snapshot.h"
+
+#include <string.h>
+
+#define ROUND_US (60 * US_PER_S)
+
+/* Rows in one step: some ten milliseconds on a slow disk. */
+#define STEP_ROWS   2000
+#define STEP_EVENTS 16
+
+/* Looked at in one step; most are the rows of superseded changes. */
+#define STEP_OUTBOX_ROWS 500
+
+/* At most this many events of an earlier process are still open: one per camera. */
+#define RECOVER_AT_ONCE 64
+
+static bool recover_one(struct store *s, const struct uuid *event, struct err *err)
+{
+    struct snapshot_rows rows;
+    if (!db_event_snapshots(s->db, event, &rows, err))
+        return false;
+    snapshot_measure(s->dir, event, &rows);
+    return db_close_crashed(s->db, event, &rows, err);
+}
+
+static bool close_left_open(struct store *s, int *ret_count, struct err *err)
+{
+    struct uuid open[RECOVER_AT_ONCE];
+    if (!db_open_events(s->db, open, RECOVER_AT_ONCE, ret_count, err) || !db_begin(s->db, err))
+        return false;
+    for (int i = 0; i < *ret_count; i++)
+        if (!recover_one(s, &open[i], err))
+            return false;
+    return db_commit(s->db, err);
+}
+
+static bool is_wanted(void *ctx, const struct uuid *event, bool *ret, struct err *err)
+{
+    return db_event_exists(ctx, event, ret, err);
+}
+
+bool store_recover(struct store *s, struct err *err)
+{
+    ASSERT_ON(ROLE_STORE);
+    int count, total = 0;
+    do {
+        if (!close_left_open(s, &count, err)) {
+            db_rollback(s->db);
+            return false;
+        }
+        total += count;
+    } while (count == RECOVER_AT_ONCE);
+    if (total > 0)
+        log_warn(&s->log, "closed %d events that an earlier run left open", total);
+    int64_t swept = snapshot_sweep(s->dir, is_wanted, s->db, err);
+    if (swept > 0)
+        log_info(&s->log, "removed the pictures of %lld events that were never stored",
+                 (long long)swept);
+    return swept >= 0;
+}
+
+/* The first id that is young enough: ids begin with the millisecond they were made. */
+static struct uuid age_limit(const struct store *s)
+{
+    struct uuid id = {0};
+    int64_t ms = s->conf->keep_us > 0 ? (clock_wall_us(s->clock) - s->conf->keep_us) / 1000 : 0;
+    for (int i = 0; ms > 0 && i < 6; i++)
+        id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
+    return id;
+}
+
+static bool too_much(struct store *s, bool *ret, struct err *err)
+{
+    int64_t used;
+    if (!db_used_bytes(s->db, &used, err))
+        return false;
+    atomic_store_explicit(&s->bytes, used, memory_order_relaxed);
+    *ret = s->conf->keep_bytes > 0 && used > s->conf->keep_bytes;
+    return true;
+}
+
+struct victims {
+    int count;
+    struct uuid ids[STEP_EVENTS];
+};
+
+/* Whether the event has to go: because of its age, or because there is still too much. */
+static bool must_go(struct store *s, const struct event_key *event, const struct uuid *old,
+                    bool *ret, struct err *err)
+{
+    if (memcmp(event->id.bytes, old->bytes, sizeof old->bytes) >= 0)
+        return too_much(s, ret, err);
+    *ret = true;
+    return true;
+}
+
+/* Inside a transaction. *ret_more: there may be more to delete. */
+static bool delete_some(struct store *s, struct victims *gone, bool *ret_more, struct err *err)
+{
+    struct uuid any, old = age_limit(s);
+    memset(any.bytes, 0xff, sizeof any.bytes);
+    struct event_key candidates[STEP_EVENTS];
+    int count;
+    bool over;
+    if (!too_much(s, &over, err) ||
+        !db_oldest_closed(s->db, over ? &any : &old, candidates, STEP_EVENTS, &count, err))
+        return false;
+    int64_t keep_after_seq = db_newest_seq(s->db) - OUTBOX_KEEP;
+    int budget = STEP_ROWS;
+    *ret_more = count == STEP_EVENTS;
+    for (int i = 0; i < count; i++) {
+        bool go, is_gone;
+        if (!must_go(s, &candidates[i], &old, &go, err))
+            return false;
+        if (!go) {
+            *ret_more = false;
+            break;
+        }
+        if (!db_delete_event(s->db, &candidates[i], keep_after_seq, &budget, &is_gone, err))
+            return false;
+        if (is_gone)
+            gone->ids[gone->count++] = candidates[i].id;
+        if (budget <= 0) {
+            *ret_more = true;
+            break;
+        }
+    }
+    return true;
+}
+
+/* The files go after the commit: a crash between leaves files without rows, for the next sweep, and
+ * never rows without files. */
+static bool delete_events(struct store *s, bool *ret_more, struct err *err)
+{
+    struct victims gone = {0};
+    if (!db_begin(s->db, err) || !delete_some(s, &gone, ret_more, err) || !db_commit(s->db, err))
+        return false;
+    for (int i = 0; i < gone.count; i++)
+        snapshot_remove(s->dir, &gone.ids[i]);
+    s->retention.deleted += gone.count;
+    return true;
+}
+
+static bool trim_outbox(struct store *s, bool *ret_more, struct err *err)
+{
+    bool done;
+    int64_t from_seq = s->retention.trim_seq;
+    if (!db_begin(s->db, err) ||
+        !db_trim_outbox(s->db, &from_seq, db_newest_seq(s->db) - OUTBOX_KEEP, STEP_OUTBOX_ROWS,
+                        &done, err) ||
+        !db_commit(s->db, err))
+        return false;
+    s->retention.trim_seq = from_seq;
+    *ret_more = !done;
+    return true;
+}
+
+static bool shrink(struct store *s, bool *ret_more, struct err *err)
+{
+    bool done;
+    if (!db_shrink(s->db, &done, err))
+        return false;
+    *ret_more = !done;
+    return true;
+}
+
+static void begin_round(struct store *s, int64_t now_us)
+{
+    s->retention.next_us = now_us + ROUND_US;
+    s->retention.step = RETENTION_EVENTS;
+    s->retention.deleted = 0;
+}
+
+static void end_round(struct store *s)
+{
+    bool over;
+    if (s->retention.deleted > 0)
+        log_info(&s->log, "deleted %lld old events", (long long)s->retention.deleted);
+    (void)!too_much(s, &over, NULL); /* for the statistics */
+    db_checkpoint(s->db);
+    s->retention.step = RETENTION_IDLE;
+}
+
+bool store_retain(struct store *s)
+{
+    ASSERT_ON(ROLE_STORE);
+    struct retention *r = &s->retention;
+    int64_t now_us = clock_mono_us(s->clock);
+    if (r->step == RETENTION_IDLE) {
+        if (now_us < r->next_us)
+            return false;
+        begin_round(s, now_us);
+    }
+    bool more = false;
+    struct err err = {0};
+    bool ok = r->step == RETENTION_EVENTS   ? delete_events(s, &more, &err)
+              : r->step == RETENTION_OUTBOX ? trim_outbox(s, &more, &err)
+                                            : shrink(s, &more, &err);
+    if (!ok) {
+        /* Commits fail for the same reason, and say so; the next round tries again. */
+        db_rollback(s->db);
+        log_err(&s->log, LOG_DEBUG, &err);
+        r->step = RETENTION_IDLE;
+        return false;
+    }
+    if (!more && r->step == RETENTION_SHRINK)
+        end_round(s);
+    else if (!more)
+        r->step++;
+    return r->step != RETENTION_IDLE;
+}

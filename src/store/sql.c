@@ -1,0 +1,99 @@
+#include "store/sql.h"
+
+const char *const sql_text[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+
+    /* --- writing a change --- */
+
+    [SQL_EVENT_REVISION] = "SELECT revision FROM event WHERE id = ?1",
+    [SQL_PUT_OUTBOX] = "INSERT INTO outbox (event, revision, json) VALUES (?1, ?2, ?3)",
+    [SQL_PUT_EVENT] =
+        "INSERT INTO event (id, continues, camera, closed, close_reason, revision, start_us, "
+        "end_us,"
+        "                   wall_start_us, wall_end_us, score, level, seq)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+        " ON CONFLICT (id) DO UPDATE SET closed = excluded.closed,"
+        "  close_reason = excluded.close_reason, revision = excluded.revision,"
+        "  start_us = excluded.start_us, end_us = excluded.end_us,"
+        "  wall_start_us = excluded.wall_start_us, wall_end_us = excluded.wall_end_us,"
+        "  score = excluded.score, level = excluded.level, seq = excluded.seq",
+    /* Rows that did not change are not written again. */
+    [SQL_PUT_TRACK] =
+        "INSERT INTO track (event, id, label, confidence, start_us, end_us, stationary)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        " ON CONFLICT (event, id) DO UPDATE SET label = excluded.label,"
+        "  confidence = excluded.confidence, start_us = excluded.start_us,"
+        "  end_us = excluded.end_us, stationary = excluded.stationary"
+        " WHERE (label, confidence, start_us, end_us, stationary) IS NOT"
+        "  (excluded.label, excluded.confidence, excluded.start_us, excluded.end_us,"
+        "   excluded.stationary)",
+    [SQL_PUT_REASON] =
+        "INSERT INTO reason (event, position, rule, points, text, track, at_us)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        " ON CONFLICT (event, position) DO UPDATE SET rule = excluded.rule,"
+        "  points = excluded.points, text = excluded.text, track = excluded.track,"
+        "  at_us = excluded.at_us"
+        " WHERE (rule, points, text, track, at_us) IS NOT"
+        "  (excluded.rule, excluded.points, excluded.text, excluded.track, excluded.at_us)",
+    [SQL_CUT_REASONS] = "DELETE FROM reason WHERE event = ?1 AND position >= ?2",
+    [SQL_PUT_DETECTION] = "INSERT INTO detection (event, track, at_us, x0, y0, x1, y1, score)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+    [SQL_PUT_SNAPSHOT] =
+        "INSERT INTO snapshot (event, track, at_us, bytes) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT (event, track) DO UPDATE SET at_us = excluded.at_us, bytes = excluded.bytes",
+    [SQL_EVENT_SNAPSHOTS] = "SELECT track, at_us, bytes FROM snapshot WHERE event = ?1",
+    /* Also when the rows are gone: a number is never used twice. */
+    [SQL_NEWEST_SEQ] = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'",
+    [SQL_PICTURE_BYTES] = "SELECT coalesce(sum(bytes), 0) FROM snapshot",
+
+    /* --- reading; CROSS JOIN keeps SQLite from starting with the outbox --- */
+
+    [SQL_LIST_EVENTS] =
+        "SELECT event.id, outbox.json FROM event CROSS JOIN outbox ON outbox.seq = event.seq"
+        " WHERE event.id < ?1 AND event.level >= ?2 ORDER BY event.id DESC LIMIT ?3",
+    [SQL_LIST_CAMERA_EVENTS] =
+        "SELECT event.id, outbox.json"
+        " FROM event INDEXED BY event_by_camera CROSS JOIN outbox ON outbox.seq = event.seq"
+        " WHERE event.camera = ?4 AND event.id < ?1 AND event.level >= ?2"
+        " ORDER BY event.id DESC LIMIT ?3",
+    [SQL_GET_EVENT] = "SELECT outbox.json FROM event CROSS JOIN outbox ON outbox.seq = event.seq"
+                      " WHERE event.id = ?1",
+    [SQL_READ_OUTBOX] = "SELECT seq, json FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    [SQL_BEST_SNAPSHOT] =
+        "SELECT snapshot.track FROM snapshot"
+        " LEFT JOIN track ON track.event = snapshot.event AND track.id = snapshot.track"
+        " WHERE snapshot.event = ?1 ORDER BY track.confidence DESC, snapshot.track LIMIT 1",
+    [SQL_GET_SNAPSHOT] = "SELECT track FROM snapshot WHERE event = ?1 AND track = ?2",
+
+    /* --- keeping house --- */
+
+    [SQL_OPEN_EVENTS] = "SELECT id FROM event WHERE closed = 0 LIMIT ?1",
+    [SQL_CRASHED_OUTBOX] =
+        "INSERT INTO outbox (event, revision, json)"
+        " SELECT event.id, event.revision + 1, json_set(outbox.json, '$.state', 'closed',"
+        "  '$.close_reason', ?2, '$.revision', event.revision + 1)"
+        " FROM event JOIN outbox ON outbox.seq = event.seq WHERE event.id = ?1",
+    [SQL_CRASHED_EVENT] =
+        "UPDATE event SET closed = 1, close_reason = ?2, revision = revision + 1, seq = ?3"
+        " WHERE id = ?1",
+    [SQL_OLDEST_CLOSED] =
+        "SELECT id, seq FROM event WHERE closed = 1 AND id < ?1 ORDER BY id LIMIT ?2",
+    [SQL_DELETE_DETECTIONS] =
+        "DELETE FROM detection WHERE (event, track, at_us) IN"
+        " (SELECT event, track, at_us FROM detection WHERE event = ?1 LIMIT ?2)",
+    [SQL_DELETE_EVENT] = "DELETE FROM event WHERE id = ?1", /* and what refers to it */
+    [SQL_DELETE_OUTBOX_ROW] = "DELETE FROM outbox WHERE seq = ?1 AND seq <= ?2",
+    /* Rows ?1 < seq <= ?2 that are not the newest of an event. */
+    [SQL_TRIM_OUTBOX] =
+        "DELETE FROM outbox WHERE seq > ?1 AND seq <= ?2 AND NOT EXISTS"
+        " (SELECT 1 FROM event WHERE event.id = outbox.event AND event.seq = outbox.seq)",
+    [SQL_OUTBOX_RANGE_END] =
+        "SELECT max(seq), count(*) FROM"
+        " (SELECT seq FROM outbox WHERE seq > ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3)",
+    [SQL_PAGE_COUNT] = "PRAGMA page_count",
+    [SQL_FREE_PAGES] = "PRAGMA freelist_count",
+    [SQL_PAGE_BYTES] = "PRAGMA page_size",
+    [SQL_VACUUM_STEP] = "PRAGMA incremental_vacuum(512)",
+};

@@ -1,0 +1,45 @@
+/* All statements of the program; db.h says what they are for. Another database means another sql.c.
+ */
+#pragma once
+
+enum sql {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+
+    SQL_EVENT_REVISION,
+    SQL_PUT_OUTBOX,
+    SQL_PUT_EVENT,
+    SQL_PUT_TRACK,
+    SQL_PUT_REASON,
+    SQL_CUT_REASONS,
+    SQL_PUT_DETECTION,
+    SQL_PUT_SNAPSHOT,
+    SQL_EVENT_SNAPSHOTS,
+    SQL_NEWEST_SEQ,
+    SQL_PICTURE_BYTES,
+
+    SQL_LIST_EVENTS,
+    SQL_LIST_CAMERA_EVENTS,
+    SQL_GET_EVENT,
+    SQL_READ_OUTBOX,
+    SQL_BEST_SNAPSHOT,
+    SQL_GET_SNAPSHOT,
+
+    SQL_OPEN_EVENTS,
+    SQL_CRASHED_OUTBOX,
+    SQL_CRASHED_EVENT,
+    SQL_OLDEST_CLOSED,
+    SQL_DELETE_DETECTIONS,
+    SQL_DELETE_EVENT,
+    SQL_DELETE_OUTBOX_ROW,
+    SQL_TRIM_OUTBOX,
+    SQL_OUTBOX_RANGE_END,
+    SQL_PAGE_COUNT,
+    SQL_FREE_PAGES,
+    SQL_PAGE_BYTES,
+    SQL_VACUUM_STEP,
+
+    SQL_COUNT
+};
+extern const char *const sql_text[SQL_COUNT];

@@ -1,0 +1,276 @@
+#include "store/store.h"
+
+#include "store/commit.h"
+#include "store/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* How often the thread looks at the clock for retention when nothing else happens. */
+#define IDLE_US US_PER_S
+
+/* Time to store what waits when the program ends; a service manager kills after ten seconds or
+ * more. */
+#define CLOSE_US (5 * US_PER_S)
+
+/* Below this the last changes alone, which are always kept, could leave no room for events. */
+#define KEEP_BYTES_MIN 1e9
+
+static const struct opt store_rows[] = {
+    {"path", OPT_TEXT(struct store_conf, path), .def = "",
+     .help = "Directory of the database and the pictures; empty: hsi in the user's state directory "
+             "(~/.local/state/hsi)."},
+    {"retain", OPT_DURATION(struct store_conf, keep_us, 3600, 3650 * 86400.0), .def = "30d",
+     .help = "Events older than this are deleted, with their pictures."},
+    {"max_size", OPT_SIZE(struct store_conf, keep_bytes, KEEP_BYTES_MIN, 1e15), .def = "10GB",
+     .help = "Room for database and pictures together; the oldest events go first."},
+    {"snapshots", OPT_BOOL(struct store_conf, snapshots), .def = "true",
+     .help = "Keep the best picture of every object, with and without its box."},
+    {"commit_wait", OPT_DURATION(struct store_conf, group_us, 0, 0.1), .def = "20ms",
+     .help = "Distance between commits when many events change; a lone change never waits."},
+    {0},
+};
+
+const struct section store_section = {
+    .name = "store",
+    .help = "Where events and pictures are kept, and for how long.",
+    .bytes = sizeof(struct store_conf),
+    .rows = store_rows,
+};
+
+/* --- the store thread --- */
+
+static bool open_database(struct store *s, struct err *err)
+{
+    return db_open_writer(s->dir, &s->db, err) && store_recover(s, err);
+}
+
+static void announce(struct store *s, bool opened, const struct err *err)
+{
+    if (opened)
+        atomic_store_explicit(&s->outbox_seq, db_newest_seq(s->db), memory_order_relaxed);
+    pthread_mutex_lock(&s->lock);
+    s->state = opened ? STORE_OPEN : STORE_FAILED;
+    s->open_err = *err;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void release(struct store *s, struct flush *flush)
+{
+    if (!flush)
+        return;
+    pthread_mutex_lock(&s->lock);
+    flush->done = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Time is up: tell how much is lost, and let nobody wait for it. */
+static void give_up(struct store *s)
+{
+    int lost = s->batch.count;
+    for (int i = 0; i < s->batch.count; i++)
+        event_unref(&s->batch.events[i]);
+    s->batch.count = 0;
+    for (struct change *change; (change = queue_try_pop(s->queue));) {
+        lost += change->event ? 1 : 0;
+        event_unref(&change->event);
+        release(s, change->flush);
+        free(change);
+    }
+    log_error(&s->log, "closing although %d changes could not be stored: they are lost", lost);
+}
+
+static void serve_flush(struct store *s)
+{
+    struct flush *flush = TAKE(s->batch.flush);
+    if (flush && flush->tidy) {
+        s->retention.next_us = clock_mono_us(s->clock);
+        while (store_retain(s))
+            continue;
+    }
+    release(s, flush);
+}
+
+static void store_main(void *arg)
+{
+    struct store *s = arg;
+    struct err err = {0};
+    bool opened = open_database(s, &err);
+    announce(s, opened, &err);
+    bool more_to_retain = false;
+    for (bool open = opened; open;) {
+        open = store_gather(s, more_to_retain ? 0 : IDLE_US);
+        if (!store_commit(s)) {
+            give_up(s);
+            open = false;
+        }
+        more_to_retain = open && store_retain(s);
+        serve_flush(s);
+    }
+    db_close(&s->db);
+}
+
+/* --- any thread --- */
+
+static bool default_dir(char out[STORE_DIR_BYTES], struct err *err)
+{
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    int n;
+    if (state && state[0] == '/') {
+        n = snprintf(out, STORE_DIR_BYTES, "%s/hsi", state);
+    } else if (home && home[0] == '/') {
+        n = snprintf(out, STORE_DIR_BYTES, "%s/.local/state/hsi", home);
+    } else {
+        err_set(err, ERR_INVALID, "no store path, and no home directory to put one in");
+        err_hint(err, "set store.path, or XDG_STATE_HOME");
+        return false;
+    }
+    if (n >= STORE_DIR_BYTES)
+        return err_set(err, ERR_INVALID, "the state directory's path is longer than %d bytes",
+                       STORE_DIR_BYTES - 1);
+    return true;
+}
+
+/* With its parents. 0700: pictures of people's homes are nobody else's business. */
+static bool make_dir(const char *path, struct err *err)
+{
+    char part[STORE_DIR_BYTES];
+    STR_COPY(part, path);
+    for (char *slash = part + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+            return err_set(err, ERR_UNAVAILABLE, "cannot make the directory %s: %m", part);
+        *slash = '/';
+    }
+    if (mkdir(part, 0700) != 0 && errno != EEXIST)
+        return err_set(err, ERR_UNAVAILABLE, "cannot make the directory %s: %m", part);
+    return true;
+}
+
+static void drop_change(void *item)
+{
+    struct change *change = item;
+    event_unref(&change->event);
+    free(change);
+}
+
+static void store_free(struct store **store)
+{
+    struct store *s = *store;
+    if (!s)
+        return;
+    queue_free(&s->queue);
+    json_done(&s->json);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+    *store = NULL;
+}
+
+static struct store *store_new(const struct store_params *params)
+{
+    struct store *s = NEW(struct store);
+    s->conf = params->conf;
+    s->clock = params->clock;
+    s->log = params->log;
+    s->bus = params->bus;
+    s->queue = queue_new(STORE_QUEUE_MAX, QUEUE_BLOCK, drop_change);
+    s->retention.next_us = clock_mono_us(s->clock);
+    json_init(&s->json);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+bool store_open(const struct store_params *params, struct store **ret, struct err *err)
+{
+    AUTO(store_free) struct store *s = store_new(params);
+    if (params->conf->path[0])
+        STR_COPY(s->dir, params->conf->path);
+    else if (!default_dir(s->dir, err))
+        return false;
+    if (!make_dir(s->dir, err) ||
+        !thread_start(&s->thread, ROLE_STORE, "store", store_main, s, err))
+        return false;
+    pthread_mutex_lock(&s->lock);
+    while (s->state == STORE_OPENING)
+        pthread_cond_wait(&s->changed, &s->lock);
+    bool opened = s->state == STORE_OPEN;
+    if (!opened && err)
+        *err = s->open_err;
+    pthread_mutex_unlock(&s->lock);
+    if (!opened) {
+        thread_join(&s->thread);
+        return err_wrap(err, "store");
+    }
+    *ret = TAKE(s);
+    return true;
+}
+
+void store_close(struct store **store)
+{
+    struct store *s = *store;
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->closing = true;
+    s->give_up_us = clock_mono_us(&clock_real) + CLOSE_US;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    queue_close(s->queue);
+    thread_join(&s->thread);
+    store_free(store);
+}
+
+void store_put_event(struct store *s, struct event *event)
+{
+    ASSERT(event != NULL);
+    struct change *change = NEW(struct change);
+    change->event = event;
+    queue_push(s->queue, change);
+}
+
+static void flush_and_wait(struct store *s, bool tidy)
+{
+    struct flush flush = {.tidy = tidy};
+    struct change *change = NEW(struct change);
+    change->flush = &flush;
+    if (!queue_push(s->queue, change))
+        return;
+    pthread_mutex_lock(&s->lock);
+    while (!flush.done)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_flush(struct store *s)
+{
+    flush_and_wait(s, false);
+}
+
+void store_tidy(struct store *s)
+{
+    flush_and_wait(s, true);
+}
+
+struct store_stats store_stats(const struct store *s)
+{
+    return (struct store_stats){
+        .events = atomic_load_explicit(&s->events, memory_order_relaxed),
+        .commits = atomic_load_explicit(&s->commits, memory_order_relaxed),
+        .outbox_seq = atomic_load_explicit(&s->outbox_seq, memory_order_relaxed),
+        .failed = atomic_load_explicit(&s->failed, memory_order_relaxed),
+        .bytes = atomic_load_explicit(&s->bytes, memory_order_relaxed),
+    };
+}
