@@ -165,6 +165,6 @@ void event_message_json(struct json *out, const char *event_json)
 {
     json_object(out, NULL);
     json_text(out, "type", "event");
-    json_raw(out, "event", event_json);
+    json_raw(out, "data", event_json);
     json_end_object(out);
 }

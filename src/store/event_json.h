@@ -8,5 +8,5 @@
 void event_json_with(struct json *out, const char *key, const struct event *event,
                      uint64_t pictures);
 
-/* What the bus carries for a change, and the outbox gives back: {"type":"event","event":{...}}. */
+/* What the bus carries for a change, and the outbox gives back: {"type":"event","data":{...}}. */
 void event_message_json(struct json *out, const char *event_json);

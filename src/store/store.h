@@ -74,7 +74,7 @@ NODISCARD bool store_get_event(struct store_reader *reader, const struct uuid *i
 
 /* Events' changes after seq, oldest first, for resuming: calls fn with each outbox row until it
  * returns false or limit is reached. json is the very text the bus carried for that seq:
- * {"type":"event","event":{...}}. Of changes older than the newest OUTBOX_KEEP only each event's
+ * {"type":"event","data":{...}}. Of changes older than the newest OUTBOX_KEEP only each event's
  * last is kept, so sequence numbers may have holes there. */
 #define OUTBOX_KEEP 10000
 typedef bool store_outbox_fn(void *ctx, int64_t seq, const char *json, size_t bytes);

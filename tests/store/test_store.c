@@ -41,7 +41,7 @@ static void a_change_is_stored_and_published(void **state)
     CHECK(opened && closed && !bus_next(s, &missed));
     CHECK_INT(opened->seq, 1);
     CHECK_INT(closed->seq, 2);
-    CHECK_CONTAINS(opened->json, "{\"type\":\"event\",\"event\":{\"id\":");
+    CHECK_CONTAINS(opened->json, "{\"type\":\"event\",\"data\":{\"id\":");
     CHECK_CONTAINS(opened->json, "\"state\":\"open\"");
     CHECK_CONTAINS(closed->json, expected.text);
 
