@@ -117,7 +117,7 @@ void api_camera(struct serve *serve, struct request *request, struct reply *repl
 {
     const struct serve_source *source = &serve->params.source;
     struct err err = {0};
-    int camera = camera_find(serve, request->params[0], &err);
+    int camera = camera_find(serve, request->path_params[0], &err);
     if (camera < 0) {
         reply_error(reply, &serve->log, &err);
         return;
@@ -170,9 +170,9 @@ struct picture_wish {
 
 static bool parse_wish(const struct request *request, struct picture_wish *ret, struct err *err)
 {
-    return query_bool(&request->query, "boxes", &ret->boxed, err) &&
-           query_int(&request->query, "width", SNAPSHOT_WIDTH_MIN, SNAPSHOT_WIDTH_MAX, &ret->width,
-                     err);
+    return params_bool(&request->params, "boxes", &ret->boxed, err) &&
+           params_int(&request->params, "width", SNAPSHOT_WIDTH_MIN, SNAPSHOT_WIDTH_MAX,
+                      &ret->width, err);
 }
 
 static void answer_snapshot(struct serve *serve, const struct snapshot *snapshot,
@@ -195,7 +195,7 @@ void api_camera_snapshot(struct serve *serve, struct request *request, struct re
     const struct serve_source *source = &serve->params.source;
     struct err err = {0};
     struct picture_wish wish = {0};
-    int camera = camera_find(serve, request->params[0], &err);
+    int camera = camera_find(serve, request->path_params[0], &err);
     if (camera < 0 || !parse_wish(request, &wish, &err)) {
         reply_error(reply, &serve->log, &err);
         return;

@@ -19,15 +19,15 @@ static bool parse_id(const char *text, const char *what, struct uuid *ret, struc
 static bool parse_list(const struct request *request, struct event_query *ret, struct err *err)
 {
     struct event_query q = {.limit = EVENTS_LIMIT_DEFAULT};
-    const char *camera = query_get(&request->query, "camera");
-    const char *cursor = query_get(&request->query, "cursor");
+    const char *camera = params_get(&request->params, "camera");
+    const char *cursor = params_get(&request->params, "cursor");
     if (camera && (!*camera || !STR_COPY(q.camera, camera)))
         return err_set(err, ERR_INVALID, "camera: not a name of 1 to %d characters",
                        OPT_NAME_BYTES - 1);
     if (cursor && !parse_id(cursor, "cursor", &q.before, err))
         return false;
-    if (!query_choice(&request->query, "min_level", risk_level_names, &q.min_level, err) ||
-        !query_int(&request->query, "limit", 1, EVENTS_LIMIT_MAX, &q.limit, err))
+    if (!params_choice(&request->params, "min_level", risk_level_names, &q.min_level, err) ||
+        !params_int(&request->params, "limit", 1, EVENTS_LIMIT_MAX, &q.limit, err))
         return false;
     *ret = q;
     return true;
@@ -99,7 +99,7 @@ void api_event(struct serve *serve, struct request *request, struct reply *reply
     struct uuid id;
     struct json j;
     json_init(&j);
-    if (parse_id(request->params[0], "event", &id, &err) &&
+    if (parse_id(request->path_params[0], "event", &id, &err) &&
         store_get_event(serve->reader, &id, &j, NULL, &err))
         reply_json(reply, &j);
     else
@@ -161,10 +161,10 @@ void api_event_snapshot(struct serve *serve, struct request *request, struct rep
     struct uuid id, track;
     bool boxed = true;
     char path[512];
-    const char *track_text = query_get(&request->query, "track");
-    if (parse_id(request->params[0], "event", &id, &err) &&
+    const char *track_text = params_get(&request->params, "track");
+    if (parse_id(request->path_params[0], "event", &id, &err) &&
         (!track_text || parse_id(track_text, "track", &track, &err)) &&
-        query_bool(&request->query, "boxes", &boxed, &err) &&
+        params_bool(&request->params, "boxes", &boxed, &err) &&
         store_snapshot_path(serve->reader, &id, track_text ? &track : NULL, boxed, path,
                             sizeof path, &err) &&
         answer_file(path, reply, &err))

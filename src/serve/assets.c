@@ -78,7 +78,7 @@ void asset_file(struct serve *serve, struct request *request, struct reply *repl
 {
     (void)serve;
     char name[PARAM_BYTES + 16];
-    snprintf(name, sizeof name, "assets/%s", request->params[0]);
+    snprintf(name, sizeof name, "assets/%s", request->path_params[0]);
     size_t length = strlen(name);
     /* The compressed copies are an answer's form, not addresses of their own. */
     if (length > 3 && strcmp(name + length - 3, ".gz") == 0) {

@@ -66,8 +66,8 @@ enum method {
 struct request {
     enum method method;
     char path[URL_BYTES_MAX];
-    char params[PATH_PARAMS_MAX][PARAM_BYTES]; /* what stood in the route's braces, in order */
-    struct query query;
+    char path_params[PATH_PARAMS_MAX][PARAM_BYTES]; /* what stood in the route's braces, in order */
+    struct params params;
     bool upgrade; /* a WebSocket handshake */
     bool accepts_gzip;
     char if_none_match[512];

@@ -103,17 +103,23 @@ static void say_error(struct client *c, const struct err *err)
     say(c, &j);
 }
 
-/* {"type":"event",...} as it is stored, with its number put in front. */
+/* What the store keeps and the bus carries, {"type":"event","event":{...}}, as clients get it: with
+ * its number, and under the member that all messages use. NULL without memory, or if it is not
+ * that. */
 static struct blob *event_blob(int64_t seq, const char *json, size_t bytes)
 {
-    char head[40];
-    ASSERT(bytes > 1 && json[0] == '{');
-    size_t head_bytes = (size_t)snprintf(head, sizeof head, "{\"seq\":%lld,", (long long)seq);
-    struct blob *b = blob_new(head_bytes + bytes - 1);
+    static const char stored[] = "{\"type\":\"event\",\"event\":";
+    static const size_t skipped = sizeof stored - 1;
+    char head[64];
+    if (bytes <= skipped || memcmp(json, stored, skipped) != 0)
+        return NULL;
+    size_t head_bytes = (size_t)snprintf(
+        head, sizeof head, "{\"type\":\"event\",\"seq\":%lld,\"data\":", (long long)seq);
+    struct blob *b = blob_new(head_bytes + bytes - skipped);
     if (!b)
         return NULL;
     memcpy(b->data, head, head_bytes);
-    memcpy(b->data + head_bytes, json + 1, bytes - 1);
+    memcpy(b->data + head_bytes, json + skipped, bytes - skipped);
     return b;
 }
 
@@ -259,7 +265,7 @@ static bool wants_stored(const struct serve *serve, const struct client *c, cons
     char name[OPT_NAME_BYTES];
     const struct serve_source *source = &serve->params.source;
     int camera = -1;
-    if (member_text(json, bytes, "data", "camera", name, sizeof name))
+    if (member_text(json, bytes, "event", "camera", name, sizeof name))
         camera = source->camera_index(source->ctx, name);
     return wants(c, BUS_EVENT, camera);
 }
@@ -288,28 +294,11 @@ static bool replay_row(void *ctx, int64_t seq, const char *json, size_t bytes)
     return true;
 }
 
-/* The oldest changes may be deleted already: the client is told how many it will never see. */
-static bool replay_first(void *ctx, int64_t seq, const char *json, size_t bytes)
-{
-    struct replay *r = ctx;
-    struct client *c = r->client;
-    if (r->rows == 0 && seq > c->cursor + 1) {
-        c->missed_after = c->cursor;
-        c->missed_count = seq - c->cursor - 1;
-        c->cursor = seq - 1;
-        int64_t from = c->sent_from, to = c->sent_to;
-        say_missed(c);
-        c->sent_from = from;
-        c->sent_to = to;
-    }
-    return replay_row(ctx, seq, json, bytes);
-}
-
 static void replay_some(struct serve *serve, struct client *c)
 {
     struct err err = {0};
     struct replay replay = {.serve = serve, .client = c};
-    if (!store_read_outbox(serve->reader, c->cursor, REPLAY_BATCH, replay_first, &replay, &err)) {
+    if (!store_read_outbox(serve->reader, c->cursor, REPLAY_BATCH, replay_row, &replay, &err)) {
         (void)err_wrap(&err, "replay after %lld", (long long)c->cursor);
         log_err(&serve->log, LOG_WARN, &err);
         say_error(c, &err);

@@ -59,11 +59,11 @@ void path_fill(const char *pattern, const char *path, char *out, size_t bytes)
 
 /* --- queries --- */
 
-const char *query_get(const struct query *query, const char *name)
+const char *params_get(const struct params *params, const char *name)
 {
-    for (int i = 0; i < query->count; i++)
-        if (strcmp(query->params[i].name, name) == 0)
-            return query->params[i].value;
+    for (int i = 0; i < params->count; i++)
+        if (strcmp(params->items[i].name, name) == 0)
+            return params->items[i].value;
     return NULL;
 }
 
@@ -95,26 +95,27 @@ static bool unknown_param(const char *name, const char *const *allowed, struct e
     return false;
 }
 
-bool query_add(struct query *query, const char *pair, const char *const *allowed, struct err *err)
+bool params_add(struct params *params, const char *pair, const char *const *allowed,
+                struct err *err)
 {
     size_t length = strcspn(pair, "=");
     if (length == 0 && pair[0] == '\0')
         return true; /* "?" or "&&" */
-    char name[sizeof query->params[0].name];
+    char name[sizeof params->items[0].name];
     size_t kept = MIN(length, sizeof name - 1);
     memcpy(name, pair, kept);
     name[kept] = '\0';
     if (length != kept || !is_allowed(allowed, name))
         return unknown_param(name, allowed, err);
-    if (query_get(query, name))
+    if (params_get(params, name))
         return err_set(err, ERR_INVALID, "parameter '%s' is given twice", name);
-    if (query->count == QUERY_PARAMS_MAX)
-        return err_set(err, ERR_INVALID, "more than %d parameters", QUERY_PARAMS_MAX);
+    if (params->count == PARAMS_MAX)
+        return err_set(err, ERR_INVALID, "more than %d parameters", PARAMS_MAX);
     const char *value = pair[length] == '=' ? pair + length + 1 : "";
-    if (!STR_COPY(query->params[query->count].value, value))
+    if (!STR_COPY(params->items[params->count].value, value))
         return err_set(err, ERR_INVALID, "%s: longer than %d characters", name, PARAM_BYTES - 1);
-    STR_COPY(query->params[query->count].name, name);
-    query->count++;
+    STR_COPY(params->items[params->count].name, name);
+    params->count++;
     return true;
 }
 
@@ -135,10 +136,10 @@ bool parse_number(const char *text, int64_t max, int64_t *ret)
     return true;
 }
 
-bool query_int(const struct query *query, const char *name, int min, int max, int *ret,
-               struct err *err)
+bool params_int(const struct params *params, const char *name, int min, int max, int *ret,
+                struct err *err)
 {
-    const char *text = query_get(query, name);
+    const char *text = params_get(params, name);
     if (!text)
         return true;
     int64_t value;
@@ -151,9 +152,9 @@ bool query_int(const struct query *query, const char *name, int min, int max, in
     return true;
 }
 
-bool query_bool(const struct query *query, const char *name, bool *ret, struct err *err)
+bool params_bool(const struct params *params, const char *name, bool *ret, struct err *err)
 {
-    const char *text = query_get(query, name);
+    const char *text = params_get(params, name);
     if (!text)
         return true;
     bool yes = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
@@ -166,10 +167,10 @@ bool query_bool(const struct query *query, const char *name, bool *ret, struct e
     return true;
 }
 
-bool query_choice(const struct query *query, const char *name, const char *const *choices, int *ret,
-                  struct err *err)
+bool params_choice(const struct params *params, const char *name, const char *const *choices,
+                   int *ret, struct err *err)
 {
-    const char *text = query_get(query, name);
+    const char *text = params_get(params, name);
     if (!text)
         return true;
     for (int i = 0; choices[i]; i++) {

@@ -9,7 +9,7 @@
 #define URL_BYTES_MAX            2048 /* path and query of a request */
 #define PARAM_BYTES              128  /* a value in a path or a query, with the terminator */
 #define PATH_PARAMS_MAX          2
-#define QUERY_PARAMS_MAX         16
+#define PARAMS_MAX         16
 #define HOST_BYTES_MAX           256
 #define CLIENT_MESSAGE_BYTES_MAX 4096 /* of one WebSocket message from a client */
 #define CLIENT_CAMERAS_MAX       64   /* named in one subscription */
@@ -26,28 +26,28 @@ void path_fill(const char *pattern, const char *path, char *out, size_t bytes);
 
 /* --- queries --- */
 
-struct query {
+struct params {
     int count;
     struct {
         char name[32];
         char value[PARAM_BYTES];
-    } params[QUERY_PARAMS_MAX];
+    } items[PARAMS_MAX];
 };
 
 /* Adds one "name=value", percent-decoding already done. Fails with ERR_INVALID on names that are not
  * in allowed (NULL-terminated; the hint has the nearest one), twice the same, too many, too long. */
-NODISCARD bool query_add(struct query *query, const char *pair, const char *const *allowed,
+NODISCARD bool params_add(struct params *params, const char *pair, const char *const *allowed,
                          struct err *err);
 
 /* The value, NULL if the parameter was not given. */
-const char *query_get(const struct query *query, const char *name);
+const char *params_get(const struct params *params, const char *name);
 
 /* These leave *ret alone and succeed when the parameter was not given. */
-NODISCARD bool query_int(const struct query *query, const char *name, int min, int max, int *ret,
+NODISCARD bool params_int(const struct params *params, const char *name, int min, int max, int *ret,
                          struct err *err);
-NODISCARD bool query_bool(const struct query *query, const char *name, bool *ret, struct err *err);
-NODISCARD bool query_choice(const struct query *query, const char *name, const char *const *choices,
-                            int *ret, struct err *err);
+NODISCARD bool params_bool(const struct params *params, const char *name, bool *ret, struct err *err);
+NODISCARD bool params_choice(const struct params *params, const char *name, const char *const *choices,
+                             int *ret, struct err *err);
 
 /* Decimal digits only, at most max. */
 bool parse_number(const char *text, int64_t max, int64_t *ret);

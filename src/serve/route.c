@@ -3,7 +3,8 @@
 #include <string.h>
 
 static const char *const events_params[] = {"camera", "min_level", "limit", "cursor", NULL};
-static const char *const event_picture_params[] = {"track", "boxes", NULL};
+/* The revision is not looked at: it makes a changed picture's address a new one. */
+static const char *const event_picture_params[] = {"track", "boxes", "revision", NULL};
 static const char *const camera_picture_params[] = {"boxes", "width", NULL};
 
 /* Every address there is. The method is GET (and HEAD) throughout: nothing can be changed through

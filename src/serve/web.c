@@ -86,13 +86,13 @@ static bool check_body(struct lws *wsi, struct reply *reply)
     return false;
 }
 
-static bool read_query(struct lws *wsi, const struct route *route, struct query *query,
+static bool read_query(struct lws *wsi, const struct route *route, struct params *params,
                        struct err *err)
 {
     char pair[URL_BYTES_MAX]; /* the whole address is shorter */
     for (int i = 0; lws_hdr_copy_fragment(wsi, pair, sizeof pair, WSI_TOKEN_HTTP_URI_ARGS, i) >= 0;
          i++)
-        if (!query_add(query, pair, route->params, err))
+        if (!params_add(params, pair, route->params, err))
             return false;
     return true;
 }
@@ -131,7 +131,7 @@ static void answer(struct serve *serve, struct lws *wsi, struct request *request
                    struct reply *reply)
 {
     struct err err = {0};
-    const struct route *route = route_find(request->path, request->params);
+    const struct route *route = route_find(request->path, request->path_params);
     if (!route) {
         route_unknown(request->path, reply);
         return;
@@ -141,7 +141,7 @@ static void answer(struct serve *serve, struct lws *wsi, struct request *request
         reply->allow = "GET, HEAD";
         return;
     }
-    if (!read_query(wsi, route, &request->query, &err)) {
+    if (!read_query(wsi, route, &request->params, &err)) {
         reply_error(reply, &serve->log, &err);
         return;
     }
@@ -235,7 +235,7 @@ static int on_upgrade(struct web *web, struct lws *wsi)
         return -1;
     if (!read_request(wsi, &request, &reply))
         return write_and_close(wsi, &reply);
-    const struct route *route = route_find(request.path, request.params);
+    const struct route *route = route_find(request.path, request.path_params);
     bool websocket = header(wsi, WSI_TOKEN_UPGRADE, text, sizeof text) &&
                      strcasecmp(text, "websocket") == 0 && request.method == METHOD_GET;
     if (!websocket)

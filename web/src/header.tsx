@@ -1,0 +1,65 @@
+// The line at the top: is everything well, and with what eyes are we looking?
+import { cameras, camerasKnown, connection, system } from './state';
+
+interface Health {
+    mood: 'good' | 'busy' | 'bad';
+    text: string;
+}
+
+function health(): Health {
+    if (connection.value === 'lost') return { mood: 'bad', text: 'Connection lost, trying again' };
+    if (connection.value === 'connecting' || !camerasKnown.value)
+        return { mood: 'busy', text: 'Connecting' };
+    if (system.value?.status === 'starting') return { mood: 'busy', text: 'Starting' };
+    const list = cameras.value;
+    if (list.length === 0) return { mood: 'busy', text: 'No cameras yet' };
+    const offline = list.filter((camera) => (camera.state ?? 'online') !== 'online').length;
+    if (offline === 0)
+        return { mood: 'good', text: list.length === 1 ? 'Camera online' : `All ${list.length} cameras online` };
+    return { mood: 'bad', text: `${offline} of ${list.length} cameras not online` };
+}
+
+export function Header() {
+    const { mood, text } = health();
+    const detector = system.value?.detector;
+    return (
+        <header class="top">
+            <h1>
+                <svg viewBox="0 0 32 32" aria-hidden="true">
+                    <path d="M16 4l10 4v7.6c0 6.2-4.1 10.8-10 13.4C10.1 26.4 6 21.8 6 15.6V8z" />
+                    <circle cx="16" cy="15" r="4" />
+                </svg>
+                <span>Home Security</span>
+            </h1>
+            <div class="facts">
+                {detector?.name && (
+                    <span class="detector" title={detector.backend ?? ''}>
+                        Detector <b>{detector.name}</b>
+                    </span>
+                )}
+                <span class={`health ${mood}`} role="status">
+                    {text}
+                </span>
+            </div>
+        </header>
+    );
+}
+
+/** Says so, plainly, when the detector is not the one a home should rely on. */
+export function DetectorNotice() {
+    const detector = system.value?.detector;
+    if (!detector || (!detector.reason && !detector.note)) return null;
+    const blind = Boolean(detector.reason);
+    return (
+        <aside class="notice" aria-label="About the detector">
+            <p>
+                <b>{blind ? 'Only motion is detected.' : 'This is a demonstration model.'}</b>{' '}
+                {blind
+                    ? `People, vehicles and animals cannot be told apart: ${detector.reason}.`
+                    : `${detector.note}.`}{' '}
+                For real cameras install YOLO26:
+            </p>
+            <code>hsi model install FILE</code>
+        </aside>
+    );
+}

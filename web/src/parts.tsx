@@ -1,0 +1,45 @@
+// Small parts that several views use.
+import type { SecurityEvent } from './api';
+import { ago, clockTime, duration, exactTime, offset } from './time';
+
+/** Score, level word and colour together: none of them has to carry the meaning alone. */
+export function Badge({ event, large }: { event: SecurityEvent; large?: boolean }) {
+    const scored = event.risk_score !== null;
+    return (
+        <span class={`badge level-${event.risk_level}${large ? ' large' : ''}`}>
+            <span class="score">{scored ? event.risk_score : '–'}</span>
+            <span class="level">{scored ? event.risk_level : 'needs review'}</span>
+        </span>
+    );
+}
+
+/** When something happened: relative to now, the exact time on demand. */
+export function When({ at, at_s }: { at: string | null; at_s: number }) {
+    if (!at) return <span class="when">{`at ${offset(at_s)}`}</span>;
+    return (
+        <time class="when" dateTime={at} title={exactTime(at)}>
+            {ago(at)}
+        </time>
+    );
+}
+
+/** The same, exact to the second. */
+export function Moment({ at, at_s }: { at: string | null; at_s: number }) {
+    if (!at) return <span class="when">{offset(at_s)}</span>;
+    return (
+        <time class="when" dateTime={at} title={exactTime(at)}>
+            {clockTime(at)}
+        </time>
+    );
+}
+
+/** "2 persons, car" */
+export function who(event: SecurityEvent): string {
+    const counts = new Map<string, number>();
+    for (const track of event.tracks) counts.set(track.label, (counts.get(track.label) ?? 0) + 1);
+    return [...counts].map(([label, count]) => (count > 1 ? `${count} × ${label}` : label)).join(', ');
+}
+
+export const lasted = (event: SecurityEvent) => duration(event.end_s - event.start_s);
+
+export const points = (value: number) => (value < 0 ? `−${-value}` : `+${value}`);

@@ -1,0 +1,144 @@
+// What the page knows: signals, changed here and nowhere else.
+import { batch, computed, signal } from '@preact/signals';
+import { getCameras, getEvent, getEvents, getSystem, LEVELS, Problem } from './api';
+import type { Camera, EventFilter, SecurityEvent, System } from './api';
+
+export const system = signal<System | null>(null);
+export const cameras = signal<Camera[]>([]);
+export const camerasKnown = signal(false);
+export const filter = signal<EventFilter>({ camera: '', level: 'unknown' });
+export const trouble = signal(''); // why the list could not be loaded
+export const loading = signal(false);
+export const nextCursor = signal<string | null>(null);
+export const listKnown = signal(false);
+export const announcement = signal(''); // for screen readers
+export const now = signal(Date.now());
+export const selectedId = signal<string | null>(null);
+
+export type Connection = 'connecting' | 'live' | 'lost';
+export const connection = signal<Connection>('connecting');
+
+// Every event heard of, and the ids the current list shows, newest first.
+const known = signal<ReadonlyMap<string, SecurityEvent>>(new Map());
+const listed = signal<readonly string[]>([]);
+
+const present = (ids: readonly string[]) =>
+    ids.map((id) => known.value.get(id)).filter((event): event is SecurityEvent => event !== undefined);
+
+export const listedEvents = computed(() => present(listed.value));
+export const openEvents = computed(() =>
+    [...known.value.values()]
+        .filter((event) => event.state === 'open')
+        .sort((a, b) => (b.risk_score ?? -1) - (a.risk_score ?? -1) || (a.id < b.id ? 1 : -1)),
+);
+export const selectedEvent = computed(() =>
+    selectedId.value ? (known.value.get(selectedId.value) ?? null) : null,
+);
+export const lastEventOf = (camera: string): SecurityEvent | undefined => {
+    let last: SecurityEvent | undefined;
+    for (const event of known.value.values())
+        if (event.camera === camera && (!last || event.id > last.id)) last = event;
+    return last;
+};
+
+function matches(event: SecurityEvent, wanted: EventFilter): boolean {
+    if (wanted.camera && event.camera !== wanted.camera) return false;
+    if (wanted.level === 'unknown') return true;
+    return LEVELS.indexOf(event.risk_level as never) >= LEVELS.indexOf(wanted.level);
+}
+
+/** Keeps the newest revision of each; returns those that were not known at all. */
+function remember(events: readonly SecurityEvent[]): SecurityEvent[] {
+    const map = new Map(known.value);
+    const fresh = events.filter((event) => !map.has(event.id));
+    for (const event of events) {
+        const old = map.get(event.id);
+        if (!old || event.revision >= old.revision) map.set(event.id, event);
+    }
+    known.value = map;
+    return fresh;
+}
+
+function announce(event: SecurityEvent): void {
+    const score = event.risk_score === null ? 'not scored' : `score ${event.risk_score}`;
+    announcement.value = `New event on ${event.camera}: ${event.risk_level}, ${score}. ${event.summary}`;
+}
+
+/** A change that has just been committed. */
+export function applyEvent(event: SecurityEvent): void {
+    batch(() => {
+        const fresh = remember([event]);
+        if (fresh.length > 0 && event.state === 'open') announce(event);
+        if (!listed.value.includes(event.id) && matches(event, filter.value) && belongsToPage(event.id))
+            listed.value = [...listed.value, event.id].sort().reverse();
+    });
+}
+
+/** Older than what is loaded: it comes when the list is continued. */
+function belongsToPage(id: string): boolean {
+    const oldest = listed.value[listed.value.length - 1];
+    return nextCursor.value === null || oldest === undefined || id > oldest;
+}
+
+export function applyCamera(change: { camera?: string; state?: string; reason?: string | null }): void {
+    cameras.value = cameras.value.map((camera) =>
+        camera.name === change.camera
+            ? { ...camera, state: change.state ?? 'online', reason: change.reason ?? null }
+            : camera,
+    );
+}
+
+let loads = 0; // only the newest load may change the list
+
+async function load(cursor: string | null): Promise<void> {
+    const load = ++loads;
+    loading.value = true;
+    try {
+        const page = await getEvents(filter.value, cursor);
+        if (load !== loads) return;
+        batch(() => {
+            remember(page.items);
+            const ids = page.items.map((event) => event.id);
+            listed.value = [...new Set(cursor ? [...listed.value, ...ids] : ids)];
+            nextCursor.value = page.pagination.next_cursor;
+            trouble.value = '';
+            listKnown.value = true;
+        });
+    } catch (error) {
+        if (load === loads) trouble.value = describe(error);
+    } finally {
+        if (load === loads) loading.value = false;
+    }
+}
+
+function describe(error: unknown): string {
+    if (error instanceof Problem) return error.hint ? `${error.message} (${error.hint})` : error.message;
+    return 'The server does not answer.';
+}
+
+export const reloadEvents = () => load(null);
+export const loadMore = () => (nextCursor.value ? load(nextCursor.value) : Promise.resolve());
+
+export function setFilter(change: Partial<EventFilter>): void {
+    filter.value = { ...filter.value, ...change };
+    void reloadEvents();
+}
+
+export async function reloadSystem(): Promise<void> {
+    const [newSystem, newCameras] = await Promise.allSettled([getSystem(), getCameras()]);
+    if (newSystem.status === 'fulfilled') system.value = newSystem.value;
+    if (newCameras.status === 'fulfilled') {
+        cameras.value = newCameras.value.items;
+        camerasKnown.value = true;
+    }
+}
+
+export async function select(id: string | null): Promise<void> {
+    selectedId.value = id;
+    if (!id || known.value.has(id)) return;
+    try {
+        remember([await getEvent(id)]);
+    } catch {
+        if (selectedId.value === id) selectedId.value = null; // deleted meanwhile
+    }
+}
