@@ -5,6 +5,7 @@
 #include <libyuv.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LETTERBOX_GREY (114.0f / 255.0f) /* as the YOLO family was trained */
 
@@ -69,41 +70,44 @@ static struct yuv_matrix matrix_for(const struct frame *frame)
     };
 }
 
+/* One row's share of R, G and B from its chroma. */
+struct chroma_row {
+    float r[LETTERBOX_SIDE_MAX + 1], g[LETTERBOX_SIDE_MAX + 1], b[LETTERBOX_SIDE_MAX + 1];
+};
+
 static inline float unit(float v)
 {
     v = v < 0.0f ? 0.0f : v;
     return v > 1.0f ? 1.0f : v;
 }
 
-/* One row: even and odd pixels share a chroma sample, so both come out of one step. */
-VECTORISED static void row_to_rgb(const uint8_t *restrict y, const uint8_t *restrict u,
-                                  const uint8_t *restrict v, int width,
-                                  const struct yuv_matrix *restrict matrix, float *restrict r,
-                                  float *restrict g, float *restrict b)
+/* What the chroma of one row adds to its luma, spread to full width. Serves two rows. */
+VECTORISED static void spread_chroma(const uint8_t *restrict u, const uint8_t *restrict v,
+                                     int width, const struct yuv_matrix *restrict matrix,
+                                     struct chroma_row *restrict out)
 {
     const struct yuv_matrix m = *matrix;
-    int pairs = width / 2;
-    for (int i = 0; i < pairs; i++) {
+    for (int i = 0; i < (width + 1) / 2; i++) {
         float uu = u[i];
         float vv = v[i];
-        float dr = vv * m.rv + m.r0;
-        float dg = uu * m.gu + vv * m.gv + m.g0;
-        float db = uu * m.bu + m.b0;
-        float y0 = y[2 * i] * m.cy;
-        float y1 = y[2 * i + 1] * m.cy;
-        r[2 * i] = unit(y0 + dr);
-        r[2 * i + 1] = unit(y1 + dr);
-        g[2 * i] = unit(y0 + dg);
-        g[2 * i + 1] = unit(y1 + dg);
-        b[2 * i] = unit(y0 + db);
-        b[2 * i + 1] = unit(y1 + db);
+        float r = vv * m.rv + m.r0;
+        float g = uu * m.gu + vv * m.gv + m.g0;
+        float b = uu * m.bu + m.b0;
+        out->r[2 * i] = out->r[2 * i + 1] = r;
+        out->g[2 * i] = out->g[2 * i + 1] = g;
+        out->b[2 * i] = out->b[2 * i + 1] = b;
     }
-    if (width & 1) {
-        int i = width - 1;
-        float last = y[i] * m.cy;
-        r[i] = unit(last + v[pairs] * m.rv + m.r0);
-        g[i] = unit(last + u[pairs] * m.gu + v[pairs] * m.gv + m.g0);
-        b[i] = unit(last + u[pairs] * m.bu + m.b0);
+}
+
+VECTORISED static void add_luma(const uint8_t *restrict y, float cy,
+                                const struct chroma_row *restrict chroma, int width,
+                                float *restrict r, float *restrict g, float *restrict b)
+{
+    for (int i = 0; i < width; i++) {
+        float luma = y[i] * cy;
+        r[i] = unit(luma + chroma->r[i]);
+        g[i] = unit(luma + chroma->g[i]);
+        b[i] = unit(luma + chroma->b[i]);
     }
 }
 
@@ -168,15 +172,23 @@ bool letterbox_fill(const struct letterbox *lb, const struct frame *frame, float
     if (!same_size && !scale_planes(lb, frame, scratch, &p))
         return false;
     ptrdiff_t plane = (ptrdiff_t)lb->width * lb->height;
-    for (int i = 0; i < 3; i++)
-        paint_margins(lb, tensor + i * plane);
+    /* The margins are a third of the bytes of a wide picture, and stay as they are. */
+    if (scratch->painted != tensor || memcmp(&scratch->painted_as, lb, sizeof *lb) != 0) {
+        for (int i = 0; i < 3; i++)
+            paint_margins(lb, tensor + i * plane);
+        scratch->painted = tensor;
+        scratch->painted_as = *lb;
+    }
     struct yuv_matrix matrix = matrix_for(frame);
+    struct chroma_row chroma;
     for (int y = 0; y < lb->scaled_height; y++) {
         float *out = tensor + (ptrdiff_t)(lb->pad_y + y) * lb->width + lb->pad_x;
-        row_to_rgb(p.plane[0] + (ptrdiff_t)y * p.stride[0],
-                   p.plane[1] + (ptrdiff_t)(y / 2) * p.stride[1],
-                   p.plane[2] + (ptrdiff_t)(y / 2) * p.stride[2], lb->scaled_width, &matrix, out,
-                   out + plane, out + 2 * plane);
+        if (y % 2 == 0)
+            spread_chroma(p.plane[1] + (ptrdiff_t)(y / 2) * p.stride[1],
+                          p.plane[2] + (ptrdiff_t)(y / 2) * p.stride[2], lb->scaled_width, &matrix,
+                          &chroma);
+        add_luma(p.plane[0] + (ptrdiff_t)y * p.stride[0], matrix.cy, &chroma, lb->scaled_width, out,
+                 out + plane, out + 2 * plane);
     }
     return true;
 }

@@ -5,6 +5,8 @@
 #include "model/box.h"
 #include "model/frame.h"
 
+#define LETTERBOX_SIDE_MAX 4096 /* px, of a tensor */
+
 struct letterbox {
     int width, height;               /* px, of the tensor */
     int pad_x, pad_y;                /* px, left and top margin */
@@ -17,10 +19,13 @@ struct letterbox letterbox_fit(int picture_width, int picture_height, int width,
 /* From tensor pixels to a box of the picture, clipped to it. */
 struct box letterbox_unmap(const struct letterbox *lb, float x0, float y0, float x1, float y1);
 
-/* Working memory for one thread; grows to the largest scaled picture it has seen. */
+/* Working memory for one tensor; grows to the largest scaled picture it has seen. It remembers
+ * which tensor has its margins painted, so nobody else may write to that one. */
 struct letterbox_scratch {
     uint8_t *pixels;
     size_t bytes;
+    const float *painted;
+    struct letterbox painted_as;
 };
 void letterbox_scratch_done(struct letterbox_scratch *scratch);
 

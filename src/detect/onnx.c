@@ -17,8 +17,7 @@
 #include <unistd.h>
 
 #define MODEL_BYTES_MAX (INT64_C(1) << 30)
-#define MODEL_SIDE_MAX  4096 /* px */
-#define ORT_API_OLDEST  17   /* has everything used here; ONNX Runtime 1.17 */
+#define ORT_API_OLDEST  17 /* has everything used here; ONNX Runtime 1.17 */
 
 struct onnx {
     void *library;
@@ -309,9 +308,9 @@ static bool open_tensors(struct onnx *o, struct err *err)
         !read_port(o, true, o->output_name, sizeof o->output_name, out, &out_count, err))
         return false;
     if (in_count != 4 || in[0] > 1 || in[1] != 3 || in[2] < 32 || in[3] < 32 ||
-        in[2] > MODEL_SIDE_MAX || in[3] > MODEL_SIDE_MAX) {
+        in[2] > LETTERBOX_SIDE_MAX || in[3] > LETTERBOX_SIDE_MAX) {
         err_set(err, ERR_INVALID, "the model's input is not [1, 3, height, width] of fixed size");
-        err_hint(err, "export it with a fixed imgsz of 32 to %d", MODEL_SIDE_MAX);
+        err_hint(err, "export it with a fixed imgsz of 32 to %d", LETTERBOX_SIDE_MAX);
         return false;
     }
     if (!yolo_layout(out, out_count, &o->layout, err))

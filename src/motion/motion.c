@@ -19,10 +19,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GRID_WIDTH_MAX 320 /* cells; a person 5 % of the picture high is still 3 x 9 cells */
+#define GRID_WIDTH_MIN 240 /* cells; a person 8 % of the picture high is still 3 x 11 cells */
 #define BLOCK          8   /* cells a side */
-#define BLOCK_CHANGED  12 /* of its 64 cells: sensor noise and compression flicker do not reach it \
-                           */
+#define BLOCK_CHANGED                                                                              \
+    12 /* of its 64 cells: sensor noise and compression flicker do not reach it                    \
+        */
 #define LIGHTING_SHARE 0.6 /* of all cells at once: no object is that large */
 #define NOISE_FACTOR   4   /* a cell must differ by this many times the usual difference */
 
@@ -72,11 +73,14 @@ const struct section motion_section = {
 struct motion {
     const struct motion_conf *conf;
     int picture_width, picture_height; /* px, of the frames the grid was made for */
+    int factor;                        /* px a side of a cell; a power of two */
     int width, height;                 /* cells */
+    int stride;                        /* cells a row in memory, a multiple of BLOCK */
     int blocks_x, blocks_y;
     int unmasked;         /* cells */
     uint8_t *cells;       /* the frame, small */
-    uint8_t *open;        /* per cell: 255, or 0 where a mask covers it */
+    uint8_t *halfway;     /* between picture and cells, where that takes two steps */
+    uint8_t *open;        /* per cell: 1, or 0 where a mask covers it */
     uint8_t *changed;     /* per cell: 1 differs */
     uint16_t *background; /* 8.8 fixed point */
     uint8_t *blocks;      /* per block: 1 changed, 2 already in a box */
@@ -97,6 +101,7 @@ struct motion *motion_new(const struct motion_conf *conf)
 static void free_grid(struct motion *m)
 {
     free(m->cells);
+    free(m->halfway);
     free(m->open);
     free(m->changed);
     free(m->background);
@@ -123,7 +128,7 @@ static void apply_masks(struct motion *m)
             bool masked = false;
             for (int i = 0; i < m->conf->masks.count && !masked; i++)
                 masked = points_contain(&masks[i].polygon, p);
-            m->open[y * m->width + x] = masked ? 0 : 255;
+            m->open[y * m->stride + x] = !masked;
             m->unmasked += !masked;
         }
 }
@@ -135,13 +140,17 @@ static void make_grid(struct motion *m, const struct frame *frame)
     free_grid(m);
     m->picture_width = frame->width;
     m->picture_height = frame->height;
-    m->width = MIN(frame->width, GRID_WIDTH_MAX);
-    m->height = MAX(1, (int)((int64_t)frame->height * m->width / frame->width));
-    m->height = MIN(m->height, 4 * GRID_WIDTH_MAX);
+    m->factor = 1;
+    while (frame->width / (2 * m->factor) >= GRID_WIDTH_MIN)
+        m->factor *= 2;
+    m->width = frame->width / m->factor;
+    m->height = MAX(frame->height / m->factor, 1);
     m->blocks_x = (m->width + BLOCK - 1) / BLOCK;
     m->blocks_y = (m->height + BLOCK - 1) / BLOCK;
-    size_t cells = (size_t)m->width * (size_t)m->height;
+    m->stride = m->blocks_x * BLOCK;
+    size_t cells = (size_t)m->stride * (size_t)m->height;
     m->cells = xcalloc(cells, 1);
+    m->halfway = m->factor > 4 ? xcalloc(cells, (size_t)(m->factor / 4 * m->factor / 4)) : NULL;
     m->open = xcalloc(cells, 1);
     m->changed = xcalloc(cells, 1);
     m->background = xcalloc(cells, sizeof(uint16_t));
@@ -152,30 +161,45 @@ static void make_grid(struct motion *m, const struct frame *frame)
 
 struct learning {
     int threshold;  /* 8.8: a cell that differs by more is changed */
-    int fast, slow; /* 16 bit fractions of the difference to move by */
+    int fast, slow; /* 15 bit fractions of the difference to move by */
 };
 
-/* Marks and learns; gives how many cells changed. *ret_quiet_sum: differences of the others, 8.8.
- */
-VECTORISED static int compare_cells(const uint8_t *restrict cells, const uint8_t *restrict open,
-                                    uint16_t *restrict background, uint8_t *restrict changed,
-                                    int count, const struct learning *restrict learning,
-                                    int64_t *restrict ret_quiet_sum)
+/* One row: marks and learns. Gives how many cells changed; adds the others' differences, 8.8, to
+ * *quiet. Cells beyond the picture's edge are never open. */
+VECTORISED static int compare_row(const uint8_t *restrict cells, const uint8_t *restrict open,
+                                  uint16_t *restrict background, uint8_t *restrict changed,
+                                  int count, const struct learning *restrict learning,
+                                  int *restrict quiet)
 {
     const struct learning l = *learning;
     int changes = 0;
-    int64_t quiet_sum = 0;
+    int sum = 0;
     for (int i = 0; i < count; i++) {
         int difference = (cells[i] << 8) - background[i];
         int size = difference < 0 ? -difference : difference;
-        int differs = (size > l.threshold) & (open[i] & 1);
+        int differs = (size > l.threshold) & open[i];
         int rate = differs ? l.slow : l.fast;
-        background[i] = (uint16_t)(background[i] + ((difference * rate) >> 16));
+        background[i] = (uint16_t)(background[i] + ((difference * rate) >> 15));
         changed[i] = (uint8_t)differs;
         changes += differs;
-        quiet_sum += differs ? 0 : size;
+        sum += differs ? 0 : size;
     }
-    *ret_quiet_sum = quiet_sum;
+    *quiet = sum;
+    return changes;
+}
+
+/* The whole grid. *ret_quiet_sum: differences of the unchanged cells, 8.8. */
+static int compare_cells(struct motion *m, const struct learning *learning, int64_t *ret_quiet_sum)
+{
+    int changes = 0;
+    *ret_quiet_sum = 0;
+    for (int y = 0; y < m->height; y++) {
+        ptrdiff_t at = (ptrdiff_t)y * m->stride;
+        int quiet;
+        changes += compare_row(m->cells + at, m->open + at, m->background + at, m->changed + at,
+                               m->width, learning, &quiet);
+        *ret_quiet_sum += quiet;
+    }
     return changes;
 }
 
@@ -183,30 +207,38 @@ static int learning_rate(int64_t elapsed_us, int64_t constant_us)
 {
     double share = 1 - exp(-(double)elapsed_us / (double)constant_us);
     /* Below 1/256 of a step nothing would be learned from small differences at all. */
-    return CLAMP((int)(share * 65536), 256, 32768);
+    return CLAMP((int)(share * 32768), 128, 16384);
 }
 
 static void learn_whole(struct motion *m)
 {
-    int count = m->width * m->height;
+    int count = m->stride * m->height;
     for (int i = 0; i < count; i++)
         m->background[i] = (uint16_t)(m->cells[i] << 8);
     memset(m->changed, 0, (size_t)count);
     m->learned = true;
 }
 
-/* Counts changed cells per block; gives how many cells lie in blocks that count. */
+/* Changed cells of one block: a row of it is eight bytes of 0 or 1. */
+static int count_block(const struct motion *m, int bx, int by)
+{
+    int count = 0;
+    int rows = MIN((by + 1) * BLOCK, m->height);
+    for (int y = by * BLOCK; y < rows; y++) {
+        uint64_t row;
+        memcpy(&row, m->changed + (ptrdiff_t)y * m->stride + bx * BLOCK, sizeof row);
+        count += __builtin_popcountll(row);
+    }
+    return count;
+}
+
+/* Marks the blocks that count; gives how many cells changed in them. */
 static int mark_blocks(struct motion *m)
 {
     int cells = 0;
     for (int by = 0; by < m->blocks_y; by++)
         for (int bx = 0; bx < m->blocks_x; bx++) {
-            int count = 0;
-            int y1 = MIN((by + 1) * BLOCK, m->height);
-            int x1 = MIN((bx + 1) * BLOCK, m->width);
-            for (int y = by * BLOCK; y < y1; y++)
-                for (int x = bx * BLOCK; x < x1; x++)
-                    count += m->changed[y * m->width + x];
+            int count = count_block(m, bx, by);
             bool counts = count >= BLOCK_CHANGED;
             m->blocks[by * m->blocks_x + bx] = counts;
             cells += counts ? count : 0;
@@ -272,10 +304,20 @@ static void find_boxes(struct motion *m, struct motion_result *ret)
     }
 }
 
+/* libyuv has fast box filters for exact halves and quarters. */
 static void shrink(struct motion *m, const struct frame *frame)
 {
-    ScalePlane(frame->plane[0], frame->stride[0], frame->width, frame->height, m->cells, m->width,
-               m->width, m->height, kFilterBox);
+    int first = MIN(m->factor, 4);
+    int rest = m->factor / first;
+    int w = m->width * m->factor;
+    int h = MIN(m->height * m->factor, frame->height);
+    uint8_t *half = rest > 1 ? m->halfway : m->cells;
+    int half_stride = rest > 1 ? m->stride * rest : m->stride;
+    ScalePlane(frame->plane[0], frame->stride[0], w, h, half, half_stride, m->width * rest,
+               m->height * rest, kFilterBox);
+    if (rest > 1)
+        ScalePlane(half, half_stride, m->width * rest, m->height * rest, m->cells, m->stride,
+                   m->width, m->height, kFilterBox);
 }
 
 static struct learning learning_for(const struct motion *m, int64_t elapsed_us)
@@ -305,8 +347,7 @@ void motion_push(struct motion *m, const struct frame *frame, bool gap, struct m
     struct learning learning = learning_for(m, elapsed_us);
     int count = m->width * m->height;
     int64_t quiet_sum;
-    int changes = compare_cells(m->cells, m->open, m->background, m->changed, count, &learning,
-                                &quiet_sum);
+    int changes = compare_cells(m, &learning, &quiet_sum);
     if (changes > LIGHTING_SHARE * m->unmasked) {
         learn_whole(m);
         ret->lighting = true;
