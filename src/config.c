@@ -28,7 +28,7 @@ static const struct opt config_rows[] = {
     {"log_level", OPT_ENUM(struct config, log_level, log_level_names), .def = "info",
      .flags = OPT_LIVE, .help = "How much is written to the log."},
     {"cameras", OPT_MAP(struct config, cameras, &camera_section, CAMERAS_MAX),
-     .flags = OPT_REQUIRED},
+     .flags = OPT_REQUIRED, .help = "The cameras, each below a name of your choice."},
     {"detect", OPT_GROUP(struct config, detect, &detect_section)},
     {"track", OPT_GROUP(struct config, track, &track_section)},
     {"batch", OPT_GROUP(struct config, batch, &batch_section)},

@@ -110,6 +110,7 @@ void conf_report(struct conf_reader *r, size_t pos, size_t span, const char *hin
                  ...)
 {
     pos = MIN(pos, r->bytes);
+    r->reported = pos;
     int line = conf_line_at(r, pos);
     size_t start = r->lines[line];
     struct conf_error *e = error_slot(r->errors, line + 1,

@@ -17,7 +17,8 @@ struct conf_reader {
     int line_count;
     const struct section *root; /* NULL: every value of this file is a secret */
     const struct conf_secrets *secrets;
-    bool partial; /* a part was unreadable: what seems to be missing may be in it */
+    size_t reported; /* place of the last report */
+    bool partial;    /* a part was unreadable: what seems to be missing may be in it */
 };
 
 /* Copies text, indexes its lines and empties *errors. */
@@ -49,6 +50,9 @@ void conf_source_fill(const struct conf_reader *r, size_t pos, size_t span, stru
  * redact_urls: it also knows passwords with unescaped slashes. */
 void conf_redact(char *text);
 
+/* Bytes of the well-formed UTF-8 character at text, 0 if it is none. bytes >= 1 */
+size_t conf_utf8_bytes(const char *text, size_t bytes);
+
 /* Faults that YAML would report badly or not at all: encoding, tabs, invisible characters. False:
  * the text cannot be read further. Unreadable blocks are blanked in work, a copy of the text. */
 NODISCARD bool conf_scan(struct conf_reader *r, char *work);
@@ -61,8 +65,8 @@ bool conf_block_blank(struct conf_reader *r, char *work, size_t pos);
  * if nothing can. Free with fy_document_destroy. */
 NODISCARD struct fy_document *conf_yaml_parse(struct conf_reader *r, char *work);
 
-/* Reports one syntax error that the library found. */
-void conf_syntax_report(struct conf_reader *r, size_t pos, const char *message);
+/* Reports one syntax error that the library found, and gives the place that is to blame for it. */
+size_t conf_syntax_report(struct conf_reader *r, size_t pos, const char *message);
 
 /* Where node stands; fallback where it has no place of its own. *ret_span (may be NULL): its bytes,
  * if on one line. */

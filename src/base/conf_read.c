@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX   64  /* of one section, flattened groups included */
-#define HINTED_MAX 100 /* errors after which no hint is looked for: it would not be printed */
+#define ROWS_MAX    64 /* of one section, flattened groups included */
+#define EXCUSED_MAX 8
+#define HINTED_MAX  100 /* errors after which no hint is looked for: it would not be printed */
 
 /* A mapping being read into a section. */
 struct frame {
@@ -19,6 +20,9 @@ struct frame {
     struct fy_node *node;
     size_t pos; /* of the name above it */
     char where[192];
+    bool merged; /* `<<` promised options from elsewhere */
+    int excused_count;
+    const struct opt *excused[EXCUSED_MAX]; /* not missing: an unknown name was probably meant so */
     int seen_count;
     struct {
         const struct opt *row;
@@ -73,7 +77,9 @@ static void read_text_row(struct conf_reader *r, struct frame *f, const struct o
     struct opt shielded = *row;
     shielded.flags |= hidden ? OPT_SECRET : 0;
     struct err err;
-    if (!opt_parse(&shielded, base, text, &err))
+    if (row->type == OPT_TYPE_TEXT && (row->flags & OPT_REQUIRED) && text[0] == '\0')
+        conf_report(r, pos, span, row->help ? row->help : "", "%s is empty", where);
+    else if (!opt_parse(&shielded, base, text, &err))
         conf_report(r, pos, span, err.hint, "%s: %s", where, err.msg);
     if (secret)
         explicit_bzero(text, strlen(text));
@@ -100,7 +106,7 @@ static void read_list_row(struct conf_reader *r, struct frame *f, const struct o
 {
     char where[256];
     where_of(where, sizeof where, f, row->name);
-    if (is_empty(node) || fy_node_is_alias(node)) {
+    if (is_empty(node)) {
         bool hidden;
         free(conf_scalar(r, row, node, key_pos, where, &hidden)); /* says what is wrong */
         return;
@@ -134,10 +140,32 @@ static void read_list_row(struct conf_reader *r, struct frame *f, const struct o
         *(struct opt_list *)(base + row->offset) = list;
 }
 
+/* References and tags where a value of its own is needed; reported. */
+static bool is_indirect(struct conf_reader *r, struct fy_node *node, size_t key_pos,
+                        const char *where)
+{
+    if (!node)
+        return false;
+    size_t span;
+    size_t pos = conf_node_pos(r, node, key_pos, &span);
+    if (fy_node_is_alias(node)) {
+        conf_report(r, pos, span, "write it out here", "%s: YAML references (*name) are not read",
+                    where);
+        return true;
+    }
+    if (!fy_node_get_tag_token(node))
+        return false;
+    conf_report(r, pos, span, "write it out here; only single values may be !secret or !env",
+                "%s: YAML tags such as !include are not read here", where);
+    return true;
+}
+
 /* A name that would have been good, for the hint: "front door" -> front_door. */
-static void good_name(char *out, size_t bytes, const char *name)
+static void good_name(char *out, size_t bytes, const char *name, const char *kind)
 {
     size_t n = 0;
+    if (isdigit((unsigned char)name[0]) && strlen(kind) + 1 < bytes)
+        n = (size_t)snprintf(out, bytes, "%s_", kind);
     for (const char *p = name; *p && n + 1 < bytes && n < OPT_NAME_BYTES - 1; p++) {
         bool kept = isascii((unsigned char)*p) &&
                     (isalnum((unsigned char)*p) || *p == '_' || *p == '-');
@@ -151,7 +179,8 @@ static void good_name(char *out, size_t bytes, const char *name)
     out[n] = '\0';
 }
 
-static bool check_name(struct conf_reader *r, const char *where, const char *name, size_t pos)
+static bool check_name(struct conf_reader *r, const struct opt *row, const char *where,
+                       const char *name, size_t pos)
 {
     size_t length = strlen(name);
     bool good = isascii((unsigned char)name[0]) && isalpha((unsigned char)name[0]);
@@ -160,7 +189,7 @@ static bool check_name(struct conf_reader *r, const char *where, const char *nam
     if (good && length < OPT_NAME_BYTES)
         return true;
     char better[OPT_NAME_BYTES], hint[200];
-    good_name(better, sizeof better, name);
+    good_name(better, sizeof better, name, row->section->name);
     if (length >= OPT_NAME_BYTES)
         snprintf(hint, sizeof hint, "at most %d characters", OPT_NAME_BYTES - 1);
     else
@@ -168,7 +197,7 @@ static bool check_name(struct conf_reader *r, const char *where, const char *nam
                  better[0] ? ", such as " : "", better);
     conf_report(r, pos, length, hint, "%s: %s", where,
                 length >= OPT_NAME_BYTES ? "the name is too long"
-                                         : "the name has other characters");
+                                         : "the name has characters that are not allowed");
     return false;
 }
 
@@ -261,7 +290,7 @@ static void read_map_row(struct conf_reader *r, struct frame *f, const struct op
         size_t pos = conf_node_pos(r, key, key_pos, NULL);
         const char *name = key_text(r, f, key, pos);
         where_element(where, sizeof where, f, row, name ? name : "");
-        if (!name || !check_name(r, where, name, pos))
+        if (!name || !check_name(r, row, where, name, pos))
             continue;
         int twin = element_index(row, map, name);
         if (twin >= 0) {
@@ -283,6 +312,9 @@ static void read_row(struct conf_reader *r, struct frame *f, const struct opt *r
                      struct fy_node *node, size_t key_pos, int depth)
 {
     char where[256];
+    bool plain = row->type < OPT_TYPE_LIST;
+    if (!plain && is_indirect(r, node, key_pos, where_of(where, sizeof where, f, row->name)))
+        return;
     switch (row->type) {
     case OPT_TYPE_GROUP: {
         struct frame below = {
@@ -314,19 +346,23 @@ static int seen_index(const struct frame *f, const struct opt *row)
     return -1;
 }
 
-static void report_unknown(struct conf_reader *r, const struct frame *f, const char *name,
-                           size_t pos)
+static void report_unknown(struct conf_reader *r, struct frame *f, const char *name, size_t pos)
 {
     char where[256], hint[256];
     snprintf(where, sizeof where, "%s%s", f->where, f->where[0] ? ": " : "");
     if (strcmp(name, "<<") == 0) {
+        f->merged = true;
         conf_report(r, pos, 2, "write the options out in every place",
                     "%sYAML merge keys are not read", where);
         return;
     }
     hint[0] = '\0';
-    if (r->errors->total < HINTED_MAX)
+    if (r->errors->total < HINTED_MAX) {
         conf_unknown_hint(r->root, f->section, name, hint, sizeof hint);
+        const char *near = opt_suggest(f->section, name);
+        if (near && f->excused_count < EXCUSED_MAX)
+            f->excused[f->excused_count++] = opt_find(f->section, near, NULL);
+    }
     char shown[OPT_NAME_BYTES + 4];
     snprintf(shown, sizeof shown, "%.*s%s", OPT_NAME_BYTES - 1, name,
              strlen(name) >= OPT_NAME_BYTES ? "..." : "");
@@ -359,13 +395,21 @@ static void read_pair(struct conf_reader *r, struct frame *f, struct fy_node_pai
     read_row(r, f, row, f->dst + base, fy_node_pair_value(pair), pos, depth);
 }
 
+static bool is_excused(const struct frame *f, const struct opt *row)
+{
+    for (int i = 0; i < f->excused_count; i++)
+        if (f->excused[i] == row)
+            return true;
+    return f->merged;
+}
+
 static void check_required(struct conf_reader *r, const struct frame *f,
                            const struct section *section)
 {
     for (const struct opt *row = section->rows; row->name; row++) {
         if (row->type == OPT_TYPE_GROUP && row->name[0] == '\0')
             check_required(r, f, row->section);
-        if (!(row->flags & OPT_REQUIRED) || seen_index(f, row) >= 0)
+        if (!(row->flags & OPT_REQUIRED) || seen_index(f, row) >= 0 || is_excused(f, row))
             continue;
         char hint[256];
         snprintf(hint, sizeof hint, "add '%s: ...'. %s", row->name, row->help ? row->help : "");
@@ -410,15 +454,13 @@ static void report_not_section(struct conf_reader *r, const struct frame *f)
         snprintf(name, sizeof name, "%.*s", (int)MIN(strcspn(text, ":= \n"), sizeof name - 1),
                  text);
     size_t length = strlen(name);
-    if (length > 0 && (text[length] == ':' || text[length] == '=') &&
-        opt_suggest(f->section, name)) {
+    bool known = length > 0 && opt_find(f->section, name, NULL);
+    if (known && (text[length] == ':' || text[length] == '=')) {
         snprintf(hint, sizeof hint, "put a space after the colon: '%s: ...'", name);
         if (text[length] == '=')
             snprintf(hint, sizeof hint, "write '%s: ' and then the value", name);
-    } else if (length > 0 && text[length] == ' ' && opt_suggest(f->section, name)) {
+    } else if (known && text[length] == ' ') {
         snprintf(hint, sizeof hint, "put a colon after '%s'", name);
-    } else if (scalar && fy_node_is_alias(f->node)) {
-        snprintf(hint, sizeof hint, "YAML references (*name) are not read: write the options out");
     } else if (!scalar) {
         snprintf(hint, sizeof hint, "write 'name: value' lines without '- '");
     }
@@ -431,6 +473,8 @@ static void read_section(struct conf_reader *r, struct frame *f, int depth)
     ASSERT(depth < CONF_DEPTH_MAX); /* the depth of the tables, not of the file */
     int errors_before = r->errors->total;
     bool empty = is_empty(f->node);
+    if (is_indirect(r, f->node, f->pos, f->where[0] ? f->where : "the file"))
+        return;
     if (!empty && !fy_node_is_mapping(f->node)) {
         report_not_section(r, f);
         return;
@@ -446,36 +490,38 @@ static void read_section(struct conf_reader *r, struct frame *f, int depth)
         run_checks(r, f, f->section, f->dst);
 }
 
-/* Finds something nested deeper than the limit. The library has its own, larger one, so that this
- * recursion is bounded. */
-static struct fy_node *find_deep(struct fy_node *node, int depth)
+/* Finds something nested deeper than the limit and gives the place of the nearest name above it,
+ * SIZE_MAX if there is none. The library has its own, larger limit; this recursion has ours. */
+static size_t find_deep(const struct conf_reader *r, struct fy_node *node, size_t pos, int depth)
 {
     if (!node || fy_node_is_scalar(node))
-        return NULL;
+        return SIZE_MAX;
     if (depth > CONF_DEPTH_MAX)
-        return node;
+        return conf_node_pos(r, node, pos, NULL);
     void *iterator = NULL;
-    struct fy_node *deep = NULL;
+    size_t deep = SIZE_MAX;
     if (fy_node_is_sequence(node)) {
         struct fy_node *item;
-        while (!deep && (item = fy_node_sequence_iterate(node, &iterator)))
-            deep = find_deep(item, depth + 1);
+        while (deep == SIZE_MAX && (item = fy_node_sequence_iterate(node, &iterator)))
+            deep = find_deep(r, item, pos, depth + 1);
         return deep;
     }
     struct fy_node_pair *pair;
-    while (!deep && (pair = fy_node_mapping_iterate(node, &iterator))) {
-        deep = find_deep(fy_node_pair_key(pair), depth + 1);
-        if (!deep)
-            deep = find_deep(fy_node_pair_value(pair), depth + 1);
+    while (deep == SIZE_MAX && (pair = fy_node_mapping_iterate(node, &iterator))) {
+        struct fy_node *key = fy_node_pair_key(pair);
+        deep = find_deep(r, key, pos, depth + 1);
+        if (deep == SIZE_MAX)
+            deep = find_deep(r, fy_node_pair_value(pair), conf_node_pos(r, key, pos, NULL),
+                             depth + 1);
     }
     return deep;
 }
 
 void conf_read(struct conf_reader *r, struct fy_node *root, void *dst)
 {
-    struct fy_node *deep = find_deep(root, 1);
-    if (deep) {
-        conf_report(r, conf_node_pos(r, deep, 0, NULL), 0,
+    size_t deep = find_deep(r, root, 0, 1);
+    if (deep != SIZE_MAX) {
+        conf_report(r, deep, 0,
                     "no option is nested that deep: check the indentation and the brackets",
                     "nested deeper than %d levels", CONF_DEPTH_MAX);
         return;

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the well-formed UTF-8 character at text, 0 if it is none. */
-static size_t utf8_bytes(const unsigned char *text, size_t bytes)
+size_t conf_utf8_bytes(const char *text, size_t bytes)
 {
-    unsigned char a = text[0];
+    const unsigned char *c = (const unsigned char *)text;
+    unsigned char a = c[0];
     if (a < 0x80)
         return 1;
     size_t n = a >= 0xc2 && a < 0xe0   ? 2
@@ -17,10 +17,10 @@ static size_t utf8_bytes(const unsigned char *text, size_t bytes)
     if (n == 0 || n > bytes)
         return 0;
     for (size_t i = 1; i < n; i++)
-        if ((text[i] & 0xc0) != 0x80)
+        if ((c[i] & 0xc0) != 0x80)
             return 0;
-    bool overlong = (a == 0xe0 && text[1] < 0xa0) || (a == 0xf0 && text[1] < 0x90);
-    bool beyond = (a == 0xed && text[1] >= 0xa0) || (a == 0xf4 && text[1] >= 0x90);
+    bool overlong = (a == 0xe0 && c[1] < 0xa0) || (a == 0xf0 && c[1] < 0x90);
+    bool beyond = (a == 0xed && c[1] >= 0xa0) || (a == 0xf4 && c[1] >= 0x90);
     return overlong || beyond ? 0 : n;
 }
 
@@ -34,7 +34,7 @@ static bool scan_encoding(struct conf_reader *r)
         return false;
     }
     for (size_t i = 0; i < r->bytes;) {
-        size_t n = utf8_bytes(text + i, r->bytes - i);
+        size_t n = conf_utf8_bytes(r->text + i, r->bytes - i);
         if (n == 0) {
             conf_report(r, i, 0, "save the file as UTF-8", "byte 0x%02x is not UTF-8", text[i]);
             return false;

@@ -178,13 +178,10 @@ static void find_blanks(const struct conf_reader *r, int line, struct blanks *re
     }
 }
 
-/* Bytes of the UTF-8 character at text; 1 for what is none. */
+/* Bytes of the character at text; 1 for what is none. */
 static size_t character_bytes(const char *text, size_t bytes)
 {
-    size_t n = 1;
-    while (n < bytes && n < 4 && ((unsigned char)text[n] & 0xc0) == 0x80)
-        n++;
-    return (unsigned char)text[0] < 0x80 ? 1 : n;
+    return MAX(conf_utf8_bytes(text, bytes), 1);
 }
 
 /* A terminal must not be led to do things: controls, and the marks that turn the writing direction.
@@ -197,7 +194,9 @@ static bool is_unprintable(const char *c, size_t n)
     if (n == 2)
         return a == 0xc2 && b < 0xa0;
     unsigned char d = (unsigned char)c[2];
-    return n == 3 && a == 0xe2 && ((b == 0x80 && d >= 0x8b && d <= 0xaf) || b == 0x81) && d >= 0x8b;
+    return n == 3 && a == 0xe2 &&
+           ((b == 0x80 && ((d >= 0x8b && d <= 0x8f) || (d >= 0xa8 && d <= 0xae))) ||
+            (b == 0x81 && d >= 0xa0 && d <= 0xaf));
 }
 
 /* The line rewritten for showing, one column a character, and where a byte of it went. */

@@ -30,6 +30,9 @@ static void report_no_mapping(struct conf_reader *r, int line)
     size_t end = start;
     while (end < bytes && is_word_char(text[end]))
         end++;
+    size_t sign = end; /* what follows the word */
+    while (sign < bytes && text[sign] == ' ')
+        sign++;
     size_t pos = r->lines[line] + start;
     int length = (int)MIN(end - start, OPT_NAME_BYTES);
     const char *word = text + start;
@@ -38,11 +41,12 @@ static void report_no_mapping(struct conf_reader *r, int line)
         snprintf(hint, sizeof hint, "write '%.*s: ' and then the value", length, word);
         conf_report(r, pos + (end - start), 0, hint, "no space after the colon of '%.*s'", length,
                     word);
-    } else if (end > start && end < bytes && text[end] == '=') {
+    } else if (end > start && sign < bytes && text[sign] == '=') {
         snprintf(hint, sizeof hint, "write '%.*s: ' and then the value", length, word);
-        conf_report(r, pos + (end - start), 0, hint, "'=' where ': ' belongs");
+        conf_report(r, r->lines[line] + sign, 0, hint, "'=' where ': ' belongs");
     } else if (end > start) {
-        snprintf(hint, sizeof hint, "write '%.*s:' and then the value", length, word);
+        snprintf(hint, sizeof hint, "write '%.*s:'%s", length, word,
+                 sign < bytes ? " and then the value" : "");
         conf_report(r, pos, end - start, hint, "no colon after '%.*s'", length, word);
     } else {
         conf_report(r, pos, 0, "write an option as 'name: value', and a comment after '#'",
@@ -164,6 +168,8 @@ static void report_second_colon(struct conf_reader *r, size_t pos)
 
 static void report_escape(struct conf_reader *r, size_t pos)
 {
+    if (pos > 0 && pos < r->bytes && r->text[pos] != '\\' && r->text[pos - 1] == '\\')
+        pos--;
     conf_report(r, pos, 0,
                 "write the value in '...', where a backslash is itself, or double it: \\\\",
                 "a backslash in \"...\" with a letter that means nothing");
@@ -175,6 +181,18 @@ static void report_alias(struct conf_reader *r, size_t pos)
         pos--;
     conf_report(r, pos, 0, "put the value in quotes: '*...'",
                 "a value that begins with '*' is a reference in YAML");
+}
+
+static void report_list_start(struct conf_reader *r, size_t pos)
+{
+    conf_report(r, pos, 0, "begin the list in the next line, or put a value with '- ' in quotes",
+                "a list cannot begin in the line of its name");
+}
+
+static void report_after(struct conf_reader *r, size_t pos)
+{
+    conf_report(r, pos, 0, "write 'name: value' lines; [names] in brackets are no sections here",
+                "nothing may follow here: what stands above is complete in itself");
 }
 
 static void report_indent(struct conf_reader *r, size_t pos)
@@ -212,19 +230,25 @@ static void report_trailing_double(struct conf_reader *r, size_t pos)
     report_trailing(r, pos, '"');
 }
 
-void conf_syntax_report(struct conf_reader *r, size_t pos, const char *message)
+size_t conf_syntax_report(struct conf_reader *r, size_t pos, const char *message)
 {
     static const struct {
         const char *part; /* of the library's message */
         void (*report)(struct conf_reader *r, size_t pos);
     } kinds[] = {
         {"invalid multiline plain key", report_multiline},
+        {"could not find expected ':'", report_multiline},
         {"plain scalar cannot start with", report_start},
+        {"block sequence on the same line", report_list_start},
+        {"missing document start", report_after},
+        {"did not find expected key", report_indent},
+        {"expected '-' indicator", report_indent},
         {"trailing content after single", report_trailing_single},
         {"trailing content after double", report_trailing_double},
-        {"quoted scalar", report_unclosed},
+        {"double-quoted scalar has invalid", report_escape},
         {"invalid escape", report_escape},
         {"in double-quoted string", report_escape},
+        {"quoted scalar", report_unclosed},
         {"extra closing", report_closing},
         {"flow", report_flow},
         {"nested block mapping on the same line", report_second_colon},
@@ -237,9 +261,10 @@ void conf_syntax_report(struct conf_reader *r, size_t pos, const char *message)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (strstr(message, kinds[i].part)) {
             kinds[i].report(r, pos);
-            return;
+            return r->reported;
         }
     }
     conf_report(r, pos, 0, "check the indentation, the colon and the quotes of this line",
                 "this is not YAML: %s", message);
+    return pos;
 }

@@ -97,8 +97,13 @@ static const char *tagged_value(struct conf_reader *r, const char *tag, const ch
     *ret_hidden = false;
     if (strncmp(tag, TAG_CORE, strlen(TAG_CORE)) == 0)
         return text;
-    conf_report(r, pos, 0, "put a value that begins with '!' in quotes; known are !secret and !env",
-                "%s: an unknown YAML tag", where);
+    static const char *const tags[] = {"!secret", "!env", NULL};
+    const char *near = suggest(tag, tags);
+    char hint[160] = "put a value that begins with '!' in quotes; known are !secret and !env";
+    if (near)
+        snprintf(hint, sizeof hint, "did you mean %s? put a text that begins with '!' in quotes",
+                 near);
+    conf_report(r, pos, span, hint, "%s: an unknown YAML tag", where);
     return NULL;
 }
 
@@ -150,7 +155,7 @@ static void report_not_scalar(struct conf_reader *r, const struct opt *row, stru
     if (row)
         opt_allowed(row, allowed, sizeof allowed);
     if (flow && (!row || row->type == OPT_TYPE_TEXT))
-        snprintf(hint, sizeof hint, "put a text that begins with '%c' in quotes",
+        snprintf(hint, sizeof hint, "write one value; a text that begins with '%c' needs quotes",
                  fy_node_is_sequence(node) ? '[' : '{');
     else
         snprintf(hint, sizeof hint, "allowed: %s", allowed);
@@ -161,6 +166,44 @@ static void report_alias(struct conf_reader *r, size_t pos, const char *where)
 {
     conf_report(r, pos, 0, "write the value out, or put a text that begins with '*' in quotes",
                 "%s: YAML references (*name) are not read", where);
+}
+
+/* ${NAME} in its entirety. */
+static bool is_shell_variable(const char *text)
+{
+    size_t length = strlen(text);
+    return length > 3 && text[0] == '$' && text[1] == '{' && text[length - 1] == '}' &&
+           strspn(text + 2, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") ==
+               length - 3;
+}
+
+/* What YAML takes for a value without quotes, but hardly anybody means. */
+static bool check_plain(struct conf_reader *r, struct fy_node *node, const char *text, size_t pos,
+                        size_t span, const char *where)
+{
+    struct fy_token *token = fy_node_get_scalar_token(node);
+    const struct fy_mark *start = token ? fy_token_start_mark(token) : NULL;
+    const struct fy_mark *end = token ? fy_token_end_mark(token) : NULL;
+    const char *from = r->text + (start ? MIN(start->input_pos, r->bytes) : 0);
+    const char *to = r->text + (end ? MIN(end->input_pos, r->bytes) : 0);
+    const char *line_end = from < to ? memchr(from, '\n', (size_t)(to - from)) : NULL;
+    if (line_end) {
+        while (line_end < to && strchr(" \r\n", *line_end))
+            line_end++;
+        conf_report(
+            r, (size_t)(line_end - r->text), 0,
+            "write 'name: value' in the column of the line above, or put a long value in quotes",
+            "%s: the value goes on in this line", where);
+        return false;
+    }
+    if (is_shell_variable(text)) {
+        char hint[160];
+        snprintf(hint, sizeof hint, "write !env %.*s, or put the text in quotes",
+                 (int)MIN(strlen(text) - 3, 64), text + 2);
+        conf_report(r, pos, span, hint, "%s: ${...} is not replaced here", where);
+        return false;
+    }
+    return true;
 }
 
 char *conf_scalar(struct conf_reader *r, const struct opt *row, struct fy_node *node,
@@ -197,6 +240,8 @@ char *conf_scalar(struct conf_reader *r, const struct opt *row, struct fy_node *
         report_no_value(r, node, key_pos, where);
         return NULL;
     }
+    if (fy_node_get_style(node) == FYNS_PLAIN && !check_plain(r, node, copy, pos, span, where))
+        return NULL;
     return TAKE(copy);
 }
 

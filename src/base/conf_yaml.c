@@ -30,10 +30,10 @@ static void diag_free(struct fy_diag **diag)
     *diag = NULL;
 }
 
-/* One attempt. *ret_failed: the library complained, and that was reported with its place in
- * *ret_pos. */
+/* One attempt. *ret_failed: the library complained, and that was reported. *ret_pos is where it
+ * gave up, *ret_blame what is to blame. */
 static struct fy_document *parse_once(struct conf_reader *r, const char *work, bool *ret_failed,
-                                      size_t *ret_pos)
+                                      size_t *ret_pos, size_t *ret_blame)
 {
     struct fy_diag_cfg quiet;
     fy_diag_cfg_default(&quiet);
@@ -54,7 +54,7 @@ static struct fy_document *parse_once(struct conf_reader *r, const char *work, b
     if (!error)
         return document;
     *ret_pos = offset_of(r, error->line, error->column);
-    conf_syntax_report(r, *ret_pos, error->msg);
+    *ret_blame = conf_syntax_report(r, *ret_pos, error->msg);
     if (document)
         fy_document_destroy(document);
     return NULL;
@@ -64,14 +64,14 @@ struct fy_document *conf_yaml_parse(struct conf_reader *r, char *work)
 {
     for (int attempt = 0; attempt <= CONF_ERRORS_MAX; attempt++) {
         bool failed;
-        size_t pos;
-        struct fy_document *document = parse_once(r, work, &failed, &pos);
+        size_t pos, blame;
+        struct fy_document *document = parse_once(r, work, &failed, &pos, &blame);
         if (!failed && !document && !r->partial)
             conf_report(r, 0, 0, "begin with 'cameras:'; 'hsi config docs' lists every option",
                         "the file is empty");
         if (!failed)
             return document;
-        if (!conf_block_blank(r, work, pos))
+        if (!conf_block_blank(r, work, blame) && !conf_block_blank(r, work, pos))
             return NULL;
     }
     return NULL;

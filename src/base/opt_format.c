@@ -123,11 +123,11 @@ static void allowed_range(const struct opt *row, char *out, size_t bytes)
         format_quantity(opt_durations, "0s", (int64_t)(row->min * 1e6), low, sizeof low);
         format_quantity(opt_durations, "0s", (int64_t)MIN(row->max * 1e6, QUANTITY_MAX), high,
                         sizeof high);
-        snprintf(out, bytes, "%s to %s, such as 500ms, 10s, 2m, 1h or 30d", low, high);
+        snprintf(out, bytes, "%s to %s", low, high);
     } else if (row->type == OPT_TYPE_SIZE) {
         format_quantity(opt_sizes, "0", (int64_t)row->min, low, sizeof low);
         format_quantity(opt_sizes, "0", (int64_t)MIN(row->max, QUANTITY_MAX), high, sizeof high);
-        snprintf(out, bytes, "%s to %s, such as 500MB, 10GB or 4GiB", low, high);
+        snprintf(out, bytes, "%s to %s", low, high);
     } else {
         format_double(row->min, low, sizeof low);
         format_double(row->max, high, sizeof high);
@@ -143,8 +143,11 @@ static void allowed_list(const struct opt *row, char *out, size_t bytes)
         join_choices(row->choices, choices, sizeof choices);
         snprintf(out, bytes, "a list of: %s", choices);
     } else {
-        snprintf(out, bytes, "a list of %g to %d texts of up to %d bytes", row->min,
-                 list_bound(row), OPT_LIST_TEXT - 1);
+        char least[24] = "";
+        if (row->min > 0)
+            snprintf(least, sizeof least, "%g to ", row->min);
+        snprintf(out, bytes, "a list of %s%d texts of up to %d bytes",
+                 row->min > 0 ? least : "up to ", list_bound(row), OPT_LIST_TEXT - 1);
     }
 }
 
@@ -193,7 +196,7 @@ void opt_hint_allowed(const struct opt *row, struct err *err)
 {
     char allowed[240];
     opt_allowed(row, allowed, sizeof allowed);
-    err_hint(err, "allowed: %s", allowed);
+    err_hint(err, "%s%s", row->type == OPT_TYPE_ENUM ? "" : "allowed: ", allowed);
 }
 
 bool opt_count_check(const struct opt *row, int count, const char *what, struct err *err)

@@ -186,7 +186,7 @@ static bool fail_choice(const struct opt *row, const char *text, struct err *err
     char allowed[200];
     opt_allowed(row, allowed, sizeof allowed);
     if (near)
-        err_hint(err, "did you mean '%s'? allowed: %s", near, allowed);
+        err_hint(err, "did you mean '%s'? %s", near, allowed);
     return false;
 }
 
@@ -239,6 +239,13 @@ static bool quantity_scan(const struct opt_unit *units, double bare, const char 
 
 #define QUANTITY_MAX 9.2e18 /* int64_t */
 
+static void hint_examples(const struct opt *row, const char *examples, struct err *err)
+{
+    char allowed[160];
+    opt_allowed(row, allowed, sizeof allowed);
+    err_hint(err, "allowed: %s, such as %s", allowed, examples);
+}
+
 static void hint_duration_word(const char *text, struct err *err)
 {
     double value;
@@ -257,6 +264,7 @@ static bool parse_duration(const struct opt *row, int64_t *dst, const char *text
     double us;
     if (!quantity_scan(opt_durations, 1e6, text, &us)) {
         fail_value(row, text, err, "is not a duration");
+        hint_examples(row, "500ms, 10s, 2m, 1h or 30d", err);
         if (!(row->flags & OPT_SECRET))
             hint_duration_word(text, err);
         return false;
@@ -272,6 +280,7 @@ static bool parse_size(const struct opt *row, int64_t *dst, const char *text, st
     double bytes;
     if (!quantity_scan(opt_sizes, 1, text, &bytes)) {
         fail_value(row, text, err, "is not a size");
+        hint_examples(row, "500MB, 10GB or 4GiB", err);
         double value;
         const char *end;
         if (number_scan(text, &value, &end) && strlen(end) == 1 && strchr("kKmMgGtT", *end))
@@ -300,6 +309,14 @@ static const char *clock_scan(const char *p, int *ret_min)
     return p + 3;
 }
 
+static bool fail_times(const struct opt *row, const char *text, struct err *err)
+{
+    fail_value(row, text, err, "is not a range of times of day");
+    if (strstr(text, "\xe2\x80\x93") || strstr(text, "\xe2\x80\x94"))
+        err_hint(err, "write a plain '-' between the times: 22:00-06:00");
+    return false;
+}
+
 static bool parse_times(const struct opt *row, struct opt_times *dst, const char *text,
                         struct err *err)
 {
@@ -310,17 +327,17 @@ static bool parse_times(const struct opt *row, struct opt_times *dst, const char
     struct opt_times times;
     const char *p = clock_scan(text, &times.from_min);
     if (!p || times.from_min == 24 * 60)
-        return fail_value(row, text, err, "is not a range of times of day");
+        return fail_times(row, text, err);
     while (*p == ' ')
         p++;
     if (*p != '-')
-        return fail_value(row, text, err, "is not a range of times of day");
+        return fail_times(row, text, err);
     p++;
     while (*p == ' ')
         p++;
     p = clock_scan(p, &times.to_min);
     if (!p || *p != '\0')
-        return fail_value(row, text, err, "is not a range of times of day");
+        return fail_times(row, text, err);
     if (times.from_min == times.to_min) {
         fail_value(row, text, err, "begins when it ends");
         err_hint(err, "write never, or 00:00-24:00 for the whole day");
@@ -334,8 +351,11 @@ bool opt_list_add(const struct opt *row, struct opt_list *list, const char *text
 {
     if (list->count == OPT_LIST_MAX)
         return opt_count_check(row, list->count + 1, "items", err);
-    if (text[0] == '\0')
-        return fail_value(row, text, err, "is an empty item");
+    if (text[0] == '\0') {
+        err_set(err, ERR_INVALID, "an empty item");
+        err_hint(err, "remove it");
+        return false;
+    }
     const char *fault = text_fault(text);
     if (fault)
         return fail_value(row, text, err, fault);
