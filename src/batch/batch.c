@@ -155,7 +155,8 @@ static void go_on(struct batch *batch, enum close_reason reason, int64_t at_us, 
 /* Closes what is due by now_us, at the time it was due: a late look does not stretch an event. */
 static void advance(struct batch *batch, int64_t now_us)
 {
-    batch->now_us = MAX(batch->now_us, now_us);
+    ASSERT(now_us >= batch->now_us);
+    batch->now_us = now_us;
     while (batch->event) {
         int64_t window_end_us = batch->opened_us + batch->conf.window_us;
         int64_t quiet_end_us = batch->last_seen_us + batch->conf.quiet_us;

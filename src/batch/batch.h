@@ -30,7 +30,8 @@ struct batch_track {
     bool seen;                 /* in this very frame; else it is alive but hidden */
 };
 
-/* One analysed frame: its moving tracks. Opens, updates or closes. Times must not go back. */
+/* One analysed frame: all tracks that are moving and have not ended, the hidden ones too. Opens,
+ * updates or closes. Times must not go back, between pushes and ticks either. */
 void batch_push(struct batch *batch, int64_t pts_us, int64_t wall_us, int64_t arrived_us,
                 const struct batch_track *tracks, int count);
 
