@@ -52,7 +52,7 @@ function Pictures({ event }: { event: SecurityEvent }) {
 
 function nameOf(event: SecurityEvent, id: string | null): string {
     const index = event.tracks.findIndex((track) => track.id === id);
-    return index < 0 ? '' : `${event.tracks[index]?.label} ${index + 1}`;
+    return index < 0 ? 'the event' : `${event.tracks[index]?.label} ${index + 1}`;
 }
 
 function WhyTable({ event }: { event: SecurityEvent }) {
@@ -66,7 +66,8 @@ function WhyTable({ event }: { event: SecurityEvent }) {
                     <span>
                         {reason.text}
                         <span class="quiet evidence">
-                            <code>{reason.rule}</code> {nameOf(event, reason.evidence.track_id)}{' '}
+                            <code>{reason.rule}</code>
+                            {` · ${nameOf(event, reason.evidence.track_id)} · `}
                             <Moment at={reason.evidence.at} at_s={reason.evidence.at_s} />
                         </span>
                     </span>
@@ -122,6 +123,8 @@ function Body({ event }: { event: SecurityEvent }) {
                         <TrackItem key={track.id} track={track} index={i} />
                     ))}
                 </ol>
+            </div>
+            <div class="more-facts">
                 <dl class="quiet">
                     <dt>Began</dt>
                     <dd>{event.started_at ? exactTime(event.started_at) : duration(event.start_s)}</dd>

@@ -29,7 +29,9 @@ export function Header() {
                     <path d="M16 4l10 4v7.6c0 6.2-4.1 10.8-10 13.4C10.1 26.4 6 21.8 6 15.6V8z" />
                     <circle cx="16" cy="15" r="4" />
                 </svg>
-                <span>Home Security</span>
+                <span>
+                    Home Security<span class="wide-only"> Intelligence</span>
+                </span>
             </h1>
             <div class="facts">
                 {detector?.name && (
