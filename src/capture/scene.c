@@ -121,7 +121,7 @@ float scene_daylight(const struct scene *s, int64_t t_us)
         struct rng rng = rng_of(s->seed, 202, (uint64_t)(t_us / SCENE_FRAME_US));
         share = rng_unit(&rng);
     }
-    float d = CLAMP((cosf(share * TAU) + 0.45f) / 0.9f, 0.0f, 1.0f);
+    float d = CLAMP((cosf(share * TAU) + 0.7f) / 1.3f, 0.0f, 1.0f);
     return d * d * (3 - 2 * d);
 }
 
@@ -262,6 +262,21 @@ VECTORISED static void light_chroma(uint8_t *restrict dst, const uint8_t *restri
     }
 }
 
+/* Headlights shine by themselves, so they come on top of the lit picture. */
+static void paint_headlights(const struct scene *s, int64_t t_us, struct frame *dst)
+{
+    struct canvas canvas = {.width = SCENE_WIDTH, .height = SCENE_HEIGHT};
+    for (int p = 0; p < 3; p++) {
+        canvas.plane[p] = frame_plane_w(dst, p);
+        canvas.stride[p] = dst->stride[p];
+    }
+    struct actors cast;
+    script_cast(s, t_us, &cast);
+    for (int i = 0; i < cast.count; i++)
+        if (!cast.items[i].parked)
+            vehicle_paint_lights(&cast.items[i], &canvas);
+}
+
 void scene_render(struct scene *s, int64_t t_us, struct frame *dst)
 {
     ASSERT(dst->width == SCENE_WIDTH && dst->height == SCENE_HEIGHT && t_us >= 0);
@@ -282,6 +297,8 @@ void scene_render(struct scene *s, int64_t t_us, struct frame *dst)
                          s->lamp_light + (ptrdiff_t)y * 2 * SCENE_WIDTH, light.colour, light.lamps,
                          p == 1 ? light.tint_u : light.tint_v, p == 1 ? -light.warm : light.warm);
     }
+    if (light.lamps)
+        paint_headlights(s, t_us, dst);
 }
 
 /* Around the picture there is room for what sticks out of it, to tell how much of it shows. */

@@ -13,8 +13,9 @@
 #define SCENE_FPS      10
 #define SCENE_FRAME_US (US_PER_S / SCENE_FPS)
 #define SCENE_CYCLE_US (130 * US_PER_S) /* the street's story, told anew with other people */
-/* Its light goes round once, in half an hour; the source ends there and may be looped. */
-#define SCENE_DAY_US    (14 * SCENE_CYCLE_US)
+/* Its light goes round once, in about an hour: slowly enough not to look like motion. The source
+ * ends there and may be looped without a seam. */
+#define SCENE_DAY_US    (28 * SCENE_CYCLE_US)
 #define SCENE_TRUTH_MAX 16
 #define SCENE_SEED      1 /* of the URL "scene" */
 

@@ -108,6 +108,8 @@ void person_paint(const struct actor *actor, struct canvas *canvas);
 void animal_paint(const struct actor *actor, struct canvas *canvas);
 void bicycle_paint(const struct actor *actor, struct canvas *canvas, uint8_t rider_id);
 void vehicle_paint(const struct actor *actor, struct canvas *canvas);
+/* Front and rear lamps of cars and trucks, and their shine on the road. Others have none. */
+void vehicle_paint_lights(const struct actor *actor, struct canvas *canvas);
 
 /* scene_script.c: everybody at that moment, farthest first. */
 void script_cast(const struct scene *scene, int64_t t_us, struct actors *ret);

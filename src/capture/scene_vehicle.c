@@ -162,20 +162,20 @@ static void box_truck(const struct pen *pen, const struct actor *a)
     struct paint body = a->look.body, cab = a->look.top;
     ground_shadow(pen, 3.1f);
     pen_rect(pen, -3.1f, 0.45f, 3.0f, 0.7f, paint_rgb(0x2b2d30));
-    pen_rect(pen, -3.15f, 0.7f, 1.3f, 2.85f, body);
-    pen_rect(pen, -3.15f, 2.7f, 1.3f, 2.85f, paint_light(body, 0.8f));
+    pen_rect(pen, -3.15f, 0.7f, 1.3f, 2.45f, body);
+    pen_rect(pen, -3.15f, 2.3f, 1.3f, 2.45f, paint_light(body, 0.8f));
     pen_rect(pen, -3.15f, 0.7f, 1.3f, 0.95f, paint_light(body, 0.78f));
     for (int i = 1; i < 6; i++) {
         float x = -3.15f + 0.74f * (float)i;
-        pen_rect(pen, x, 0.95f, x + 0.03f, 2.7f, paint_fade(paint_light(body, 0.7f), 0.5f));
+        pen_rect(pen, x, 0.95f, x + 0.03f, 2.3f, paint_fade(paint_light(body, 0.7f), 0.5f));
     }
-    pen_rect(pen, -2.5f, 1.55f, 0.6f, 2.05f, paint_fade(cab, 0.85f));
-    struct point nose[] = {{1.4f, 0.5f},  {1.4f, 2.15f}, {2.35f, 2.15f},
+    pen_rect(pen, -2.5f, 1.35f, 0.6f, 1.8f, paint_fade(cab, 0.85f));
+    struct point nose[] = {{1.4f, 0.5f},  {1.4f, 2.05f}, {2.35f, 2.05f},
                            {2.85f, 1.3f}, {3.1f, 1.15f}, {3.12f, 0.5f}};
     pen_polygon(pen, nose, ARRAY_LEN(nose), cab);
-    struct point glass[] = {{1.7f, 1.3f}, {1.7f, 2.0f}, {2.3f, 2.0f}, {2.66f, 1.3f}};
+    struct point glass[] = {{1.7f, 1.3f}, {1.7f, 1.9f}, {2.3f, 1.9f}, {2.66f, 1.3f}};
     pen_polygon(pen, glass, 4, paint_rgb(0x27323c));
-    pen_rect(pen, 1.62f, 0.7f, 1.65f, 1.95f, paint_light(cab, 0.6f));
+    pen_rect(pen, 1.62f, 0.7f, 1.65f, 1.85f, paint_light(cab, 0.6f));
     pen_ellipse(pen, 3.0f, 0.8f, 0.12f, 0.1f, paint_rgb(0xfdf6d8));
     pen_rect(pen, -3.15f, 0.72f, -3.05f, 0.95f, paint_rgb(0xc01f1f));
     wheel_paint(pen, -1.9f, 0.46f, a->phase);
@@ -218,4 +218,33 @@ void vehicle_paint(const struct actor *actor, struct canvas *canvas)
         car_front(&pen, actor);
     else
         car_side(&pen, actor);
+}
+
+void vehicle_paint_lights(const struct actor *actor, struct canvas *canvas)
+{
+    if ((actor->kind != ACTOR_CAR && actor->kind != ACTOR_TRUCK) || actor->view > VIEW_LEFT)
+        return;
+    struct pen pen = vehicle_pen(actor, canvas);
+    const struct car_shape *shape = &car_shapes[actor->look.style % (int)ARRAY_LEN(car_shapes)];
+    struct point front = {shape->hull[6].x - 0.14f, shape->hull[0].y + 0.38f};
+    struct point rear = {shape->hull[1].x + 0.1f, shape->hull[0].y + 0.42f};
+    if (actor->kind == ACTOR_TRUCK) {
+        bool is_pickup = actor->look.style % 2;
+        front = is_pickup ? (struct point){2.45f, 0.88f} : (struct point){3.0f, 0.8f};
+        rear = is_pickup ? (struct point){-2.59f, 0.96f} : (struct point){-3.1f, 0.83f};
+    }
+    struct paint white = paint_rgb(0xfff3cf), red = paint_rgb(0xe03028);
+    for (int i = 0; i < 8; i++) {
+        float reach = 0.5f + 0.45f * (float)i;
+        struct point beam[] = {front,
+                               {front.x + reach, front.y - 0.09f * reach},
+                               {front.x + reach, front.y - 0.24f * reach}};
+        pen_polygon(&pen, beam, 3, paint_fade(white, 0.05f));
+    }
+    const float halo[] = {0.42f, 0.27f, 0.13f};
+    for (int i = 0; i < 3; i++)
+        pen_ellipse(&pen, front.x, front.y, halo[i], halo[i] * 0.8f,
+                    paint_fade(white, i == 2 ? 0.95f : 0.16f));
+    pen_ellipse(&pen, rear.x, rear.y, 0.2f, 0.18f, paint_fade(red, 0.22f));
+    pen_ellipse(&pen, rear.x, rear.y, 0.09f, 0.1f, paint_fade(red, 0.9f));
 }
