@@ -6,10 +6,14 @@
 #include "store/snapshot.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define RETRY_FIRST_US (50 * US_PER_MS)
 #define RETRY_MAX_US   (5 * US_PER_S)
+
+/* A transaction takes no more changes after writing pictures for this long. */
+#define PICTURES_US (30 * US_PER_MS)
 
 static uint64_t picture_bits(const struct event *e, const struct snapshot_rows *rows)
 {
@@ -31,6 +35,24 @@ static struct bus_message *make_message(const struct event *e, int64_t seq, cons
     return message;
 }
 
+static bool is_opening(const struct event *e)
+{
+    return e->revision == 0 && e->state == EVENT_OPEN;
+}
+
+static bool write_pictures(struct store *s, const struct event *e,
+                           const struct snapshot_rows *known, struct snapshot_rows *ret,
+                           struct err *err)
+{
+    ret->count = 0;
+    if (!s->conf->snapshots || is_opening(e))
+        return true;
+    int64_t start_us = clock_mono_us(&clock_real);
+    bool ok = snapshot_write(s->dir, e, known, &s->log, ret, err);
+    s->batch.pictures_us += clock_mono_us(&clock_real) - start_us;
+    return ok;
+}
+
 /* Pictures first, so that no row names a file that is not there. *ret stays NULL for a change that
  * is already stored: putting one twice is no change. */
 static bool write_change(struct store *s, const struct event *e, struct bus_message **ret,
@@ -41,9 +63,9 @@ static bool write_change(struct store *s, const struct event *e, struct bus_mess
         return false;
     if (e->revision <= revision)
         return true;
-    struct snapshot_rows known, fresh = {0};
+    struct snapshot_rows known, fresh;
     if (!db_event_snapshots(s->db, &e->id, &known, err) ||
-        (s->conf->snapshots && !snapshot_write(s->dir, e, &known, &s->log, &fresh, err)))
+        !write_pictures(s, e, &known, &fresh, err))
         return false;
     json_reset(&s->json);
     event_json_with(&s->json, NULL, e, picture_bits(e, &known) | picture_bits(e, &fresh));
@@ -55,19 +77,25 @@ static bool write_change(struct store *s, const struct event *e, struct bus_mess
     return true;
 }
 
-static bool commit_once(struct store *s, struct err *err)
+/* Commits the first *ret_done changes of the batch, all of them unless pictures take long. */
+static bool commit_once(struct store *s, int *ret_done, struct err *err)
 {
     struct batch *b = &s->batch;
+    b->pictures_us = 0;
+    int done = 0;
     bool ok = db_begin(s->db, err);
-    for (int i = 0; ok && i < b->count; i++)
-        ok = write_change(s, b->events[i], &b->messages[i], err);
+    while (ok && done < b->count && b->pictures_us < PICTURES_US) {
+        ok = write_change(s, b->events[done], &b->messages[done], err);
+        done++;
+    }
     ok = ok && db_commit(s->db, err);
-    if (ok)
-        return true;
-    db_rollback(s->db);
-    for (int i = 0; i < b->count; i++)
-        bus_message_unref(&b->messages[i]);
-    return false;
+    if (!ok) {
+        db_rollback(s->db);
+        for (int i = 0; i < done; i++)
+            bus_message_unref(&b->messages[i]);
+    }
+    *ret_done = done;
+    return ok;
 }
 
 /* Waits, unless the store is closing and its time is up: then false. */
@@ -102,48 +130,75 @@ static void report_failure(struct store *s, const struct err *err)
     log_err(&s->log, LOG_ERROR, &told);
 }
 
-static void publish(struct store *s)
+/* The first done changes of the batch have happened. */
+static void publish(struct store *s, int done)
 {
     struct batch *b = &s->batch;
-    atomic_fetch_add_explicit(&s->events, b->count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&s->events, done, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
     atomic_store_explicit(&s->outbox_seq, db_newest_seq(s->db), memory_order_relaxed);
-    for (int i = 0; i < b->count; i++)
+    for (int i = 0; i < done; i++) {
         if (b->messages[i])
             bus_publish(s->bus, TAKE(b->messages[i]));
+        event_unref(&b->events[i]);
+    }
+    b->count -= done;
+    memmove(b->events, b->events + done, (size_t)b->count * sizeof b->events[0]);
     if (s->failing)
         log_info(&s->log, "storing events again");
     s->failing = false;
 }
 
+/* Takes the change; an opening goes before changes of other cameras. */
+static void take(struct batch *b, struct change *change)
+{
+    struct event *e = change->event;
+    int at = b->count;
+    if (e) {
+        while (is_opening(e) && at > 0 && !is_opening(b->events[at - 1]) &&
+               b->events[at - 1]->camera != e->camera)
+            at--;
+        memmove(b->events + at + 1, b->events + at, (size_t)(b->count - at) * sizeof b->events[0]);
+        b->events[at] = e;
+        b->count++;
+    }
+    b->flush = change->flush;
+    free(change);
+}
+
+/* What has come while pictures were written. */
+static void top_up(struct store *s)
+{
+    struct batch *b = &s->batch;
+    while (!b->flush && b->count < STORE_BATCH_MAX) {
+        struct change *change = queue_try_pop(s->queue);
+        if (!change)
+            return;
+        take(b, change);
+    }
+}
+
 bool store_commit(struct store *s)
 {
     ASSERT_ON(ROLE_STORE);
-    if (s->batch.count == 0)
-        return true;
     int64_t wait_us = RETRY_FIRST_US;
-    struct err err = {0};
-    while (!commit_once(s, &err)) {
+    while (s->batch.count > 0) {
+        int done;
+        struct err err = {0};
+        if (commit_once(s, &done, &err)) {
+            publish(s, done);
+            db_checkpoint(s->db);
+            if (s->batch.count > 0)
+                top_up(s);
+            wait_us = RETRY_FIRST_US;
+            continue;
+        }
         report_failure(s, &err);
         if (!wait_for_retry(s, wait_us))
             return false;
         wait_us = MIN(2 * wait_us, RETRY_MAX_US);
-        err = (struct err){0};
     }
-    publish(s);
-    for (int i = 0; i < s->batch.count; i++)
-        event_unref(&s->batch.events[i]);
-    s->batch.count = 0;
-    db_checkpoint(s->db);
     return true;
-}
-
-static void take(struct batch *b, struct change *change)
-{
-    if (change->event)
-        b->events[b->count++] = change->event;
-    b->flush = change->flush;
-    free(change);
 }
 
 /* A lone change is committed at once: nobody gains by its waiting. In a stream, commits keep a

@@ -30,7 +30,8 @@ struct change {
 struct batch {
     int count;
     struct event *events[STORE_BATCH_MAX];         /* owned */
-    struct bus_message *messages[STORE_BATCH_MAX]; /* owned; of what is not yet committed */
+    struct bus_message *messages[STORE_BATCH_MAX]; /* owned; of the transaction under way */
+    int64_t pictures_us; /* the transaction under way has spent on pictures */
     struct flush *flush; /* came last, and ends the batch; NULL: nobody waits */
 };
 
