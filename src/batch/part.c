@@ -18,15 +18,20 @@ static void copy_nature(struct track *mine, const struct track *track)
     mine->stationary = track->stationary;
 }
 
-/* Crossings that were over before the part began. */
+/* Crossings that the tracker remembers; those beyond it only counts, so no event can tell of them.
+ */
+static int known_crossings(const struct track *track)
+{
+    return MIN(track->crossing_count, CROSSINGS_MAX);
+}
+
+/* How many were over before the part began. */
 static int old_crossings(const struct track *track, int64_t since_us)
 {
-    int known = MIN(track->crossing_count, CROSSINGS_MAX);
     int old = 0;
-    while (old < known && track->crossings[old].at.pts_us < since_us)
+    while (old < known_crossings(track) && track->crossings[old].at.pts_us < since_us)
         old++;
-    /* All that are remembered are old; those beyond are taken to be old too. */
-    return old == known ? track->crossing_count : old;
+    return old;
 }
 
 void part_join(struct part *part, struct track *mine, const struct track *track, int64_t now_us)
@@ -101,11 +106,10 @@ static bool update_zone(struct part *part, struct track *mine, const struct trac
 
 static bool update_crossings(const struct part *part, struct track *mine, const struct track *track)
 {
-    int count = MAX(track->crossing_count - part->crossings_before, 0);
+    int count = known_crossings(track) - part->crossings_before;
     if (count <= mine->crossing_count)
         return false;
-    int known = MIN(track->crossing_count, CROSSINGS_MAX) - part->crossings_before;
-    for (int i = 0; i < known; i++)
+    for (int i = mine->crossing_count; i < count; i++)
         mine->crossings[i] = track->crossings[part->crossings_before + i];
     mine->crossing_count = count;
     return true;

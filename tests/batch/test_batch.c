@@ -344,6 +344,35 @@ static void hidden_for_good_ends_quietly(void **state)
     finish(&show);
 }
 
+/* As before, but nobody asks until long afterwards: still opened first, then closed. */
+static void late_for_both_boundaries(void **state)
+{
+    (void)state;
+    struct show show;
+    begin(&show);
+    watch(&show, 0, 85200, "A");
+    look(&show, 86000, "a");
+    tick(&show, 500000);
+    CHECK_INT(events(&show), 2);
+    CHECK_INT(event_at(&show, 0)->close_reason, CLOSE_WINDOW);
+    CHECK_INT(event_at(&show, 1)->close_reason, CLOSE_QUIET);
+    CHECK_INT(event_at(&show, 1)->start_us, 90000 * MS);
+    finish(&show);
+}
+
+static void quiet_and_over_at_once_is_quiet(void **state)
+{
+    (void)state;
+    struct show show;
+    begin(&show);
+    watch(&show, 0, 80200, "A");
+    look(&show, 80200, "a");
+    tick(&show, 90000);
+    CHECK_INT(events(&show), 1);
+    CHECK_INT(last(&show)->close_reason, CLOSE_QUIET);
+    finish(&show);
+}
+
 static void windows_follow_each_other(void **state)
 {
     (void)state;
@@ -608,7 +637,7 @@ static void every_ten_seconds_of_dwell_are_told(void **state)
     int told = 0;
     for (int64_t ms = 900; ms < 45000; ms += 200) {
         int before = show.count;
-        look(&show, ms, "A");
+        look(&show, ms, ms < 2000 ? "A" : "AB"); /* B's joining shifts the five seconds */
         int64_t dwell_us = last(&show)->tracks[0].zones[0].dwell_us;
         told += show.count > before && dwell_us % (10 * US_PER_S) == 0 && dwell_us > 0;
     }
@@ -637,6 +666,11 @@ static void a_better_picture_takes_over(void **state)
     a->picture = frame_alloc(16, 16);
     a->best.pts_us = 93000 * MS;
     look(&show, 93000, "A");
+    CHECK(last(&show)->tracks[0].picture == a->picture);
+    frame_unref(&a->picture);
+    a->picture = frame_alloc(16, 16);
+    a->best.pts_us = 95000 * MS;
+    look(&show, 95000, "A");
     CHECK(last(&show)->tracks[0].picture == a->picture);
     finish(&show);
 }
@@ -723,16 +757,23 @@ static void dwell_and_crossings_are_shared_out(void **state)
         look(&show, ms, "A");
     a->crossings[a->crossing_count++] = (struct crossing){.line = 7, .at = {.pts_us = 100000 * MS}};
     look(&show, 100100, "A");
-    a->crossing_count += 20; /* more than are remembered */
     look(&show, 100200, "A");
+    watch(&show, 100400, 190000, "A");
+    a->crossings[a->crossing_count++] = (struct crossing){.line = 5, .at = {.pts_us = 190000 * MS}};
+    a->crossing_count += 20; /* more than the tracker remembers */
+    look(&show, 190000, "A");
     batch_end(show.batch, CLOSE_END);
+    const struct track *at_last = &event_at(&show, 2)->tracks[0];
+    CHECK_INT(at_last->crossing_count, CROSSINGS_MAX - 4); /* each with its evidence */
+    CHECK_INT(at_last->crossings[0].line, 5);
+    CHECK_INT(at_last->zones[0].dwell_us, 10000 * MS);
     const struct track *before = &event_at(&show, 0)->tracks[0];
     const struct track *after = &event_at(&show, 1)->tracks[0];
     CHECK_INT(before->zones[0].dwell_us, 9900 * MS);
-    CHECK_INT(after->zones[0].dwell_us, 10200 * MS);
+    CHECK_INT(after->zones[0].dwell_us, 89800 * MS);
     CHECK_INT(after->zones[0].entered.pts_us, 90200 * MS);
     CHECK_INT(before->crossing_count, 3);
-    CHECK_INT(after->crossing_count, 21);
+    CHECK_INT(after->crossing_count, 1);
     CHECK_INT(after->crossings[0].line, 7);
     finish(&show);
 }
@@ -818,6 +859,8 @@ int main(void)
         cmocka_unit_test(only_the_alive_go_on),
         cmocka_unit_test(hidden_at_the_boundary_goes_on),
         cmocka_unit_test(hidden_for_good_ends_quietly),
+        cmocka_unit_test(late_for_both_boundaries),
+        cmocka_unit_test(quiet_and_over_at_once_is_quiet),
         cmocka_unit_test(windows_follow_each_other),
         cmocka_unit_test(two_visits),
         cmocka_unit_test(what_rests_does_not_keep_it_open),

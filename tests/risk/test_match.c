@@ -146,7 +146,7 @@ static void evidence_is_from_within_the_hours(void **state)
     struct stage stage;
     stage_open(&stage, true, "2026-11-20T21:59:50+01:00");
     struct actor waiting = {.label = "person", .seconds = 20, AT({DOOR, 18, true})};
-    struct actor gone = {.label = "person", .seconds = 8, AT({DOOR, 5})};
+    struct actor gone = {.label = "person", .seconds = 15, AT({DOOR, 5})};
     stage_enter(&stage, &gone);
     struct track *track = stage_enter(&stage, &waiting);
     struct scene scene = {stage.event, &stage.context, &hours};
@@ -181,6 +181,22 @@ static void matches_are_sorted_and_capped(void **state)
             CHECK_INT(match[i].count, 6);
         }
     }
+    stage_close(&stage);
+}
+
+static void of_equal_stays_the_first_zone_counts(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage, true, NOON);
+    struct actor actor = {.label = "person", .seconds = 20, AT({DOOR, 6}, {LAWN, 6}, {DRIVE, 2})};
+    struct track *track = stage_enter(&stage, &actor);
+    struct scene scene = {stage.event, &stage.context, &hours};
+    struct rule rule = {.max_times = 8, .when = {.zone_kind = LIST("entry", "yard", "driveway")}};
+    struct match match[RULE_TIMES_MAX];
+    CHECK_INT(rule_match(&rule, &scene, match), 1);
+    CHECK(match[0].visit == &track->zones[LAWN]);
+    CHECK_INT(match[0].dwell_us, 6 * US_PER_S);
     stage_close(&stage);
 }
 
@@ -238,6 +254,7 @@ int main(void)
         cmocka_unit_test(times_of_day_follow_the_sighting),
         cmocka_unit_test(evidence_is_from_within_the_hours),
         cmocka_unit_test(matches_are_sorted_and_capped),
+        cmocka_unit_test(of_equal_stays_the_first_zone_counts),
         cmocka_unit_test(a_zone_no_longer_configured_is_of_no_kind),
         cmocka_unit_test(growth_is_of_height_too),
     };

@@ -19,6 +19,7 @@ static void texts_are_cut_between_characters(void **state)
          "gr\xc3\xbc\xc3\x9f"
          "e ..."},
         {7, "a\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", "a\xc3\xbc..."},
+        {8, "a\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", "a\xc3\xbc..."},
         {32, "line\nbreak\x7f", "line break "},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
