@@ -174,7 +174,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def config_text(cameras, model='', fps=5, motion=True):
+def config_text(cameras, model='', fps=5, motion=True, enabled=True):
     """A configuration for hsi. cameras: name -> clip."""
     lines = ['detect:', f'  fps: {fps}']
     if model:
@@ -182,9 +182,16 @@ def config_text(cameras, model='', fps=5, motion=True):
     lines += ['storage:', '  snapshots: false', 'cameras:']
     for name, url in cameras.items():
         lines += [f'  {name}:', f'    url: {json.dumps(url)}', '    loop: true']
+        if not enabled:
+            lines.append('    enabled: false')
         if not motion:
             lines += ['    motion:', '      enabled: false']
     return '\n'.join(lines) + '\n'
+
+
+def looks_of(health):
+    """Looks of the detector so far; before the model is loaded the answer has no such member."""
+    return health.get('pipeline', {}).get('looks', 0)
 
 
 class Hsi(Process):
@@ -226,7 +233,7 @@ class Hsi(Process):
         raise RuntimeError(f'{self.log.name}: no answer from /health in {START_S_MAX} s')
 
     def looks(self):
-        return self.get('/health')['pipeline']['looks']
+        return looks_of(self.get('/health'))
 
 
 # ---- output --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ decoding the same stream and nothing else. Both paced at the stream's own rate."
 import os
 import shutil
 
-from harness import Absent, Hsi, Process, absent_row, config_text, median, row
+from harness import Absent, Hsi, Process, absent_row, config_text, looks_of, median, row
 
 FPS = 5
 WARM_S = 6
@@ -22,7 +22,7 @@ def decode_share(bench, clip):
 def hsi_shares(bench, clip, model):
     """CPU by thread over wall, and looks per second."""
     with Hsi(bench, 'p1-hsi', config_text({'bench': clip}, model, FPS)) as p:
-        p.wait_health(lambda h: h['status'] == 'ok' and h['pipeline']['looks'] > 0)
+        p.wait_health(lambda h: looks_of(h) > 0)
         p.window(WARM_S)
         before = p.looks()
         used, wall = p.window(bench.seconds)

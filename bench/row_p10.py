@@ -1,5 +1,5 @@
 """P10: memory of a motion-only daemon, of a loaded model beside a bare ONNX Runtime loop, and of a camera."""
-from harness import Absent, Hsi, absent_row, config_text, median, memory_mb, row
+from harness import Absent, Hsi, absent_row, config_text, looks_of, median, memory_mb, row
 from row_p3 import bare_loop
 
 GOAL_DAEMON_MB, GOAL_MODEL, GOAL_CAMERA_MB = 60, 1.1, 25
@@ -11,7 +11,7 @@ def settled(bench, name, text, model=False):
     """(RSS, anonymous) in MiB once every camera has delivered and the model, if any, has run."""
     with Hsi(bench, name, text) as p:
         if model:
-            p.wait_health(lambda h: h['status'] == 'ok' and h['pipeline']['looks'] >= 10)
+            p.wait_health(lambda h: looks_of(h) >= 10)
         else:
             p.wait_health()
         p.window(SETTLE_S)
@@ -54,7 +54,7 @@ def run(bench):
     many = {f'camera{i}': clip for i in range(CAMERAS + 1)}
     idle, single, several = [], [], []
     for _ in range(bench.runs):
-        idle.append(settled(bench, 'p10-idle', config_text({})))
+        idle.append(settled(bench, 'p10-idle', config_text(one, enabled=False)))
         single.append(settled(bench, 'p10-one', config_text(one)))
         several.append(settled(bench, 'p10-many', config_text(many)))
     both(rows, 'P10a', 'motion-only daemon, listening', [median([v[i] for v in idle]) for i in range(2)], 'MiB',

@@ -3,7 +3,7 @@ Runtime loop. Three cameras that always want a look keep the detector busy all t
 import json
 import subprocess
 
-from harness import Absent, Hsi, absent_row, config_text, median, row
+from harness import Absent, Hsi, absent_row, config_text, looks_of, median, row
 
 CAMERAS = 3
 WARM_S = 4
@@ -21,7 +21,7 @@ def busy_hsi(bench, model):
     clip = bench.clip_432()
     cameras = {f'camera{i}': clip for i in range(CAMERAS)}
     with Hsi(bench, 'p3-hsi', config_text(cameras, model, fps=30, motion=False)) as p:
-        p.wait_health(lambda h: h['status'] == 'ok' and h['pipeline']['looks'] > 0)
+        p.wait_health(lambda h: looks_of(h) > 0)
         p.window(WARM_S)
         before = p.looks()
         used, wall = p.window(bench.seconds)
