@@ -13,7 +13,7 @@ static void unknown_placeholders_are_found(void **state)
         {"{label} at {zone} over {line} for {dwell}, {count}, {time}", NULL},
         {"nothing", NULL},
         {"", NULL},
-        {"{lable}", "lable"},
+        {"{labl}", "labl"},
         {"{label} {", ""},
         {"{label", "label"},
         {"{}", ""},
