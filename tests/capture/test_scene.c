@@ -39,7 +39,7 @@ static void the_same_moment_gives_the_same_picture(void **state)
     AUTO(scene_free) struct scene *other = scene_new(8, SCENE_STREET);
     /* b comes to each moment from elsewhere: what was painted before must leave no trace. */
     static const int64_t detours_ms[] = {45000, 88000, 5000, 900000};
-    static const int64_t moments_ms[] = {0, 9000, 44500, 62000, 90000, 114000, 700000};
+    static const int64_t moments_ms[] = {9000, 44500, 90000, 1500000};
     for (size_t i = 0; i < ARRAY_LEN(moments_ms); i++) {
         (void)picture(b, detours_ms[i % ARRAY_LEN(detours_ms)]);
         uint64_t sum = picture(a, moments_ms[i]);
@@ -63,25 +63,25 @@ static int truth_at(const struct scene *scene, int64_t t_ms, struct detection *o
 static void truth_lies_inside_the_picture(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed < 5; seed++) {
+    for (uint64_t seed = 1; seed < 3; seed++) {
         AUTO(scene_free)
         struct scene *scene = scene_new(seed, seed % 2 ? SCENE_STREET : SCENE_PRACTICE);
         struct detection found[SCENE_TRUTH_MAX];
         int total = 0;
-        for (int64_t t_ms = 0; t_ms < 130000; t_ms += 900)
+        for (int64_t t_ms = 0; t_ms < 130000; t_ms += 2600)
             total += truth_at(scene, t_ms, found);
-        CHECK(total > 145); /* more than the parked car */
+        CHECK(total > 55); /* more than the parked car */
     }
 }
 
 static void somebody_is_at_the_door_within_twelve_seconds(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed < 10; seed++) {
+    for (uint64_t seed = 1; seed < 4; seed++) {
         AUTO(scene_free) struct scene *scene = scene_new(seed, SCENE_STREET);
         struct detection found[SCENE_TRUTH_MAX];
         bool visited = false;
-        for (int64_t t_ms = 0; t_ms < 12000 && !visited; t_ms += 200)
+        for (int64_t t_ms = 6000; t_ms < 12000 && !visited; t_ms += 500)
             for (int i = truth_at(scene, t_ms, found); i-- > 0;) {
                 struct point foot = box_foot(found[i].box);
                 visited |= strcmp(found[i].label, "person") == 0 && foot.x > door.x0 &&
@@ -95,13 +95,13 @@ static void somebody_is_at_the_door_within_twelve_seconds(void **state)
 static void visits_leave_time_for_an_event_to_close(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed < 5; seed++) {
+    for (uint64_t seed = 1; seed < 3; seed++) {
         AUTO(scene_free) struct scene *scene = scene_new(seed, SCENE_STREET);
         struct detection found[SCENE_TRUTH_MAX];
         int pauses = 0, quiet = 0;
-        for (int64_t t_ms = 0; t_ms < 260000; t_ms += 500) {
+        for (int64_t t_ms = 0; t_ms < 260000; t_ms += 1000) {
             quiet = truth_at(scene, t_ms, found) > 1 ? 0 : quiet + 1;
-            pauses += quiet == 21; /* more than 10 s with only the parked car */
+            pauses += quiet == 12; /* more than 10 s with only the parked car */
         }
         if (pauses < 8)
             fail_msg("seed %d: only %d pauses in two cycles", (int)seed, pauses);
@@ -115,7 +115,7 @@ static void the_parked_car_stays(void **state)
     struct detection found[SCENE_TRUTH_MAX];
     struct box first = {0};
     /* Passing trucks hide it for a moment; nothing passes in the first forty seconds. */
-    for (int64_t t_ms = 0; t_ms < 40000; t_ms += 500) {
+    for (int64_t t_ms = 0; t_ms < 40000; t_ms += 2500) {
         int cars = 0;
         for (int i = truth_at(scene, t_ms, found); i-- > 0;) {
             if (strcmp(found[i].label, "car") != 0)
@@ -135,7 +135,7 @@ static void day_and_night_differ(void **state)
     AUTO(frame_unref) struct frame *f = frame_alloc(SCENE_WIDTH, SCENE_HEIGHT);
     int64_t luma[2] = {0}, when_us[2] = {0, 0};
     while (when_us[1] < SCENE_DAY_US && scene_daylight(scene, when_us[1]) > 0.01f)
-        when_us[1] += 10 * US_PER_S;
+        when_us[1] += 60 * US_PER_S;
     CHECK(scene_daylight(scene, when_us[0]) > 0.9f); /* the demonstration starts by day */
     for (int i = 0; i < 2; i++) {
         scene_render(scene, when_us[i], f);
@@ -216,13 +216,13 @@ static void pictures_come_in_order(void **state)
 static void the_cost_of_a_picture(void **state)
 {
     (void)state;
-    enum { PICTURES = 200 };
+    enum { PICTURES = 50 };
     AUTO(scene_free) struct scene *scene = scene_new(SCENE_SEED, SCENE_STREET);
     AUTO(frame_unref) struct frame *f = frame_alloc(SCENE_WIDTH, SCENE_HEIGHT);
     struct timespec from, to;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
     for (int i = 0; i < PICTURES; i++)
-        scene_render(scene, i * 6 * SCENE_FRAME_US, f);
+        scene_render(scene, i * 24 * SCENE_FRAME_US, f);
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
     double ms = (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
     print_message("# %.2f ms of processor time a picture\n", ms / PICTURES);
