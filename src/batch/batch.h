@@ -20,8 +20,9 @@ struct batch;
 /* Called with every change of an event, in order: revision 0 opens it. Takes the event. */
 typedef void batch_sink_fn(void *ctx, struct event *event);
 
-NODISCARD struct batch *batch_new(const struct batch_conf *conf, int camera, const char *camera_name,
-                                  struct uuid_gen *ids, batch_sink_fn *sink, void *ctx);
+NODISCARD struct batch *batch_new(const struct batch_conf *conf, int camera,
+                                  const char *camera_name, struct uuid_gen *ids,
+                                  batch_sink_fn *sink, void *ctx);
 void batch_free(struct batch **batch);
 
 /* The moving tracks at one moment: since the track was first seen, not since the window opened. */
