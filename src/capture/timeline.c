@@ -3,6 +3,9 @@
 #define JUMP_US       (3 * US_PER_S) /* stamps this far from the arrival are not believed any more */
 #define REORDER_US    (1 * US_PER_S) /* pictures may come out of order by this much (B-frames) */
 #define STEP_START_US (100 * US_PER_MS)
+#define STEP_AHEAD_US (1 * US_PER_S)
+/* 142 years: what lies beyond is no stamp but damage, and would overflow where it is added to. */
+#define STAMP_MAX_US (INT64_C(1) << 52)
 
 void timeline_init(struct timeline *t, bool realtime)
 {
@@ -22,19 +25,24 @@ void timeline_restart(struct timeline *t)
 static void anchor(struct timeline *t, int64_t stamp_us, int64_t now_us, int64_t now_wall_us)
 {
     int64_t at_us = t->realtime ? now_us : 0;
-    if (t->last_us != TIME_UNKNOWN)
-        at_us = t->realtime ? MAX(now_us, t->last_us + 1) : t->last_us + t->step_us;
+    if (t->last_us != TIME_UNKNOWN) {
+        /* One step on, not at once: a recording of a single picture would be looped without a
+         * pause. But not ever farther ahead of the clock. */
+        int64_t next_us = t->last_us + t->step_us;
+        at_us = t->realtime ? MAX(now_us, MIN(next_us, now_us + STEP_AHEAD_US)) : next_us;
+        at_us = MAX(at_us, t->last_us + 1);
+    }
     t->offset_us = at_us - stamp_us;
     t->anchored = true;
     t->anchor_us = at_us;
-    t->anchor_wall_us = now_wall_us;
+    t->anchor_wall_us = now_wall_us == TIME_UNKNOWN ? TIME_UNKNOWN : now_wall_us + at_us - now_us;
 }
 
 int64_t timeline_map(struct timeline *t, int64_t stamp_us, int64_t now_us, int64_t now_wall_us,
                      bool *ret_jump)
 {
     *ret_jump = false;
-    if (stamp_us == TIME_UNKNOWN) {
+    if (stamp_us < -STAMP_MAX_US || stamp_us > STAMP_MAX_US) { /* TIME_UNKNOWN among them */
         /* No stamp: the arrival, or one step on. */
         int64_t next_us = t->last_us == TIME_UNKNOWN ? 0 : t->last_us + t->step_us;
         stamp_us = (t->realtime ? MAX(now_us, t->last_us + 1) : next_us) -

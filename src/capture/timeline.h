@@ -22,7 +22,7 @@ void timeline_init(struct timeline *t, bool realtime);
 /* The connection was lost or the file starts over: the next stamp is anchored afresh. */
 void timeline_restart(struct timeline *t);
 
-/* Where a picture stamped stamp_us (TIME_UNKNOWN: no stamp) belongs. *ret_jump: the stamps jumped,
+/* Where a picture stamped stamp_us (TIME_UNKNOWN or absurd: no stamp) belongs. *ret_jump: the stamps jumped,
  * so what was predicted from the pictures before is void. */
 int64_t timeline_map(struct timeline *t, int64_t stamp_us, int64_t now_us, int64_t now_wall_us,
                      bool *ret_jump);
