@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define YOLO_NMS_IOU        0.7f /* two boxes of a class that overlap more are one object */
-#define YOLO_CANDIDATES_MAX 1000 /* entering NMS; more are ignored */
+#define YOLO_CANDIDATES_MAX 1000 /* entering NMS, the best */
 
 bool yolo_layout(const int64_t *dims, size_t dim_count, struct yolo_layout *ret, struct err *err)
 {
@@ -34,6 +34,15 @@ static const char *skip_blanks(const char *p)
     return p + strspn(p, " \t\r\n");
 }
 
+/* Labels end up on terminals. */
+static bool is_printable(const char *text, ptrdiff_t bytes)
+{
+    for (ptrdiff_t i = 0; i < bytes; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return false;
+    return true;
+}
+
 /* One "7: 'truck'"; moves *text behind it. */
 static bool parse_name(const char **text, struct yolo_classes *classes)
 {
@@ -50,7 +59,7 @@ static bool parse_name(const char **text, struct yolo_classes *classes)
     if (quote != '\'' && quote != '"')
         return false;
     const char *close = strchr(++p, quote);
-    if (!close || close == p || close - p >= LABEL_BYTES)
+    if (!close || close == p || close - p >= LABEL_BYTES || !is_printable(p, close - p))
         return false;
     memcpy(classes->names[index], p, (size_t)(close - p));
     classes->names[index][close - p] = '\0';
@@ -63,7 +72,8 @@ bool yolo_parse_names(const char *text, struct yolo_classes *ret, struct err *er
 {
     memset(ret, 0, sizeof *ret);
     const char *p = skip_blanks(text);
-    bool ok = *p++ == '{';
+    bool ok = *p == '{';
+    p += ok;
     while (ok && *(p = skip_blanks(p)) != '}') {
         ok = parse_name(&p, ret);
         if (ok && *p == ',')
@@ -73,8 +83,14 @@ bool yolo_parse_names(const char *text, struct yolo_classes *ret, struct err *er
     }
     if (ok && ret->count > 0)
         return true;
-    err_set(err, ERR_INVALID, "the model's class names do not read at character %td", p - text);
-    err_hint(err, "expected {0: 'person', 1: 'bicycle', ...} in the metadata entry 'names'");
+    if (ok)
+        err_set(err, ERR_INVALID, "the model's class names have no class in them");
+    else
+        err_set(err, ERR_INVALID, "the model's class names do not read at character %td", p - text);
+    err_hint(err,
+             "expected {0: 'person', 1: 'bicycle', ...} in the metadata entry 'names', at most %d "
+             "of at most %d bytes",
+             YOLO_CLASSES_MAX, LABEL_BYTES - 1);
     return false;
 }
 
@@ -94,13 +110,33 @@ static int by_score(const void *a, const void *b)
     return (ca->x0 > cb->x0) - (ca->x0 < cb->x0);
 }
 
+/* The best candidates so far, in no order: room for twice as many as will be kept, so that sorting
+ * them out is rare. */
+struct candidates {
+    int count;
+    struct candidate items[2 * YOLO_CANDIDATES_MAX];
+};
+
+static void keep_best(struct candidates *all)
+{
+    qsort(all->items, (size_t)all->count, sizeof all->items[0], by_score);
+    all->count = MIN(all->count, YOLO_CANDIDATES_MAX);
+}
+
+static void add_candidate(struct candidates *all, struct candidate c)
+{
+    if (all->count == 2 * YOLO_CANDIDATES_MAX)
+        keep_best(all);
+    all->items[all->count++] = c;
+}
+
 static void append(struct detections *ret, const struct candidate *c, const struct letterbox *lb,
                    const struct yolo_classes *classes)
 {
     struct detection *d = &ret->items[ret->count];
     d->box = letterbox_unmap(lb, c->x0, c->y0, c->x1, c->y1);
-    /* Not (area <= 0): a NaN box must not pass either. */
-    if (!(box_area(d->box) > 0))
+    /* Clipping makes an edge of the picture out of a NaN, so the box alone does not tell. */
+    if (!(c->x0 < c->x1 && c->y0 < c->y1 && box_area(d->box) > 0))
         return;
     d->score = MIN(c->score, 1.0f);
     STR_COPY(d->label, classes->names[c->label]);
@@ -111,24 +147,25 @@ static bool wanted(const struct yolo_classes *classes, float label, float score)
 {
     if (!(label >= 0 && label < (float)classes->count))
         return false;
-    return score >= classes->threshold[(int)label];
+    float threshold = classes->threshold[(int)label];
+    return threshold <= 1 && score >= threshold;
 }
 
 static void decode_end_to_end(const struct yolo_layout *layout, const float *tensor,
                               const struct letterbox *lb, const struct yolo_classes *classes,
                               struct detections *ret)
 {
-    struct candidate found[DETECTIONS_MAX];
-    int count = 0;
-    for (int i = 0; i < layout->rows && count < DETECTIONS_MAX; i++) {
+    struct candidates found;
+    found.count = 0;
+    for (int i = 0; i < layout->rows; i++) {
         const float *row = tensor + (ptrdiff_t)i * 6;
         if (wanted(classes, row[5], row[4]))
-            found[count++] = (struct candidate){row[0], row[1], row[2],
-                                                row[3], row[4], (int)row[5]};
+            add_candidate(&found,
+                          (struct candidate){row[0], row[1], row[2], row[3], row[4], (int)row[5]});
     }
-    qsort(found, (size_t)count, sizeof *found, by_score);
-    for (int i = 0; i < count; i++)
-        append(ret, &found[i], lb, classes);
+    keep_best(&found);
+    for (int i = 0; i < found.count && ret->count < DETECTIONS_MAX; i++)
+        append(ret, &found.items[i], lb, classes);
 }
 
 static float candidate_iou(const struct candidate *a, const struct candidate *b)
@@ -138,12 +175,11 @@ static float candidate_iou(const struct candidate *a, const struct candidate *b)
 }
 
 /* The best class of every anchor, where it is above its threshold. */
-static int collect_anchors(const struct yolo_layout *layout, const float *tensor,
-                           const struct yolo_classes *classes, struct candidate *found)
+static void collect_anchors(const struct yolo_layout *layout, const float *tensor,
+                            const struct yolo_classes *classes, struct candidates *found)
 {
-    int count = 0;
     ptrdiff_t rows = layout->rows;
-    for (ptrdiff_t i = 0; i < rows && count < YOLO_CANDIDATES_MAX; i++) {
+    for (ptrdiff_t i = 0; i < rows; i++) {
         int label = 0;
         float score = -1;
         for (int c = 0; c < layout->classes; c++) {
@@ -157,27 +193,27 @@ static int collect_anchors(const struct yolo_layout *layout, const float *tensor
             continue;
         float cx = tensor[i], cy = tensor[rows + i];
         float w = tensor[2 * rows + i] / 2, h = tensor[3 * rows + i] / 2;
-        found[count++] = (struct candidate){cx - w, cy - h, cx + w, cy + h, score, label};
+        add_candidate(found, (struct candidate){cx - w, cy - h, cx + w, cy + h, score, label});
     }
-    return count;
 }
 
 static void decode_anchors(const struct yolo_layout *layout, const float *tensor,
                            const struct letterbox *lb, const struct yolo_classes *classes,
                            struct detections *ret)
 {
-    struct candidate found[YOLO_CANDIDATES_MAX];
-    int count = collect_anchors(layout, tensor, classes, found);
-    qsort(found, (size_t)count, sizeof *found, by_score);
+    struct candidates found;
+    found.count = 0;
+    collect_anchors(layout, tensor, classes, &found);
+    keep_best(&found);
     const struct candidate *kept[DETECTIONS_MAX];
     int kept_count = 0;
-    for (int i = 0; i < count && kept_count < DETECTIONS_MAX; i++) {
+    for (int i = 0; i < found.count && kept_count < DETECTIONS_MAX; i++) {
+        const struct candidate *c = &found.items[i];
         bool duplicate = false;
         for (int k = 0; k < kept_count && !duplicate; k++)
-            duplicate = kept[k]->label == found[i].label &&
-                        candidate_iou(kept[k], &found[i]) > YOLO_NMS_IOU;
+            duplicate = kept[k]->label == c->label && candidate_iou(kept[k], c) > YOLO_NMS_IOU;
         if (!duplicate)
-            kept[kept_count++] = &found[i];
+            kept[kept_count++] = c;
     }
     for (int k = 0; k < kept_count; k++)
         append(ret, kept[k], lb, classes);
