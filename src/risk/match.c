@@ -39,6 +39,21 @@ double track_growth(const struct track *track, struct sighting *ret_at)
     return MAX(best, last);
 }
 
+int tracks_together(const struct event *event, const bool has[EVENT_TRACKS_MAX])
+{
+    int most = 0;
+    for (int i = 0; i < event->track_count; i++) {
+        /* The fullest moment is one at which somebody comes. */
+        int64_t at_us = event->tracks[i].first.pts_us;
+        int count = 0;
+        for (int k = 0; k < event->track_count; k++)
+            count += has[k] && event->tracks[k].first.pts_us <= at_us &&
+                     event->tracks[k].last.pts_us >= at_us;
+        most = MAX(most, count);
+    }
+    return most;
+}
+
 static bool hours_hold(const struct scene *scene, int hours, int64_t wall_us)
 {
     switch ((enum rule_hours)hours) {
@@ -203,21 +218,23 @@ int rule_match(const struct rule *rule, const struct scene *scene, struct match 
     if (!match_event(when, scene))
         return 0;
     int capacity = CLAMP(rule->max_times, 1, RULE_TIMES_MAX);
-    int kept = 0, met = 0;
+    int kept = 0;
+    bool met[EVENT_TRACKS_MAX] = {false};
     for (int i = 0; i < scene->event->track_count; i++) {
         struct match match;
         if (!concerns(when, &scene->event->tracks[i]))
             continue;
         if (match_track(when, scene, i, &match)) {
-            met++;
+            met[i] = true;
             kept = insert_match(ret, kept, capacity, &match);
         } else if (when->every) {
             return 0;
         }
     }
-    if (met < when->min_count)
+    int together = tracks_together(scene->event, met);
+    if (together < when->min_count)
         return 0;
     for (int i = 0; i < kept; i++)
-        ret[i].count = met;
+        ret[i].count = together;
     return kept;
 }

@@ -47,7 +47,7 @@ static const struct opt when_rows[] = {
      .help = "The camera has zones drawn, or it has none."},
     {"without", KINDS(without), .help = "Nothing of these kinds is in the event."},
     {"min_count", OPT_INT(struct rule_when, min_count, 1, EVENT_TRACKS_MAX), .def = "1",
-     .help = "At least this many tracks of the event meet all the rest."},
+     .help = "At least this many tracks meet all the rest and were in view at the same time."},
     {"every", OPT_BOOL(struct rule_when, every), .def = "false",
      .help = "All tracks of this label and kind meet all the rest, not just one of them. Use it "
              "where points are negative: a passer-by must not excuse a burglar."},

@@ -26,7 +26,7 @@ struct rule_when {
     bool left;                                /* that zone, again */
     int64_t min_duration_us, max_duration_us; /* in view within the event; 0: no bound */
     double min_growth;                        /* 0: no bound */
-    int min_count;                            /* tracks that meet all the rest */
+    int min_count;                            /* at one time, of tracks that meet all the rest */
     int hours;                                /* enum rule_hours */
     int line;                                 /* enum rule_line */
     int zones;                                /* enum rule_zones */
@@ -63,7 +63,7 @@ struct match {
     int track;                       /* index into the event's tracks */
     struct sighting at;              /* the evidence */
     double strength;                 /* comparable between matches of one rule */
-    int count;                       /* tracks that met the rule */
+    int count;                       /* of tracks that met the rule: how many at one time */
     int64_t dwell_us;                /* in the zone, or in view where no zone is asked for */
     const struct zone_visit *visit;  /* NULL: no zone asked for */
     const struct crossing *crossing; /* NULL: no line asked for */
@@ -81,6 +81,10 @@ enum zone_kind scene_zone_kind(const struct scene *scene, int zone);
  * *ret_at: that picture. Unlike track.growth it remembers, and is not fooled by who steps in from
  * the side. */
 double track_growth(const struct track *track, struct sighting *ret_at);
+
+/* How many of the tracks in has were in view at the same time, at most. One person who comes three
+ * times is three tracks, but never three people. */
+int tracks_together(const struct event *event, const bool has[EVENT_TRACKS_MAX]);
 
 /* Whether local time at wall_us is inside; false if the time is unknown. */
 bool times_contain(const struct opt_times *times, int64_t wall_us);

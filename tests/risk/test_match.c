@@ -184,6 +184,30 @@ static void matches_are_sorted_and_capped(void **state)
     stage_close(&stage);
 }
 
+static void a_count_is_of_one_moment(void **state)
+{
+    (void)state;
+    struct stage stage;
+    stage_open(&stage, true, NOON);
+    struct actor actor = {.label = "person", .seconds = 10};
+    for (int i = 0; i < 3; i++) { /* 0-10, 5-15 and 11-21 s */
+        struct track *track = stage_enter(&stage, &actor);
+        track->first.pts_us += (int64_t[]){0, 5, 11}[i] * US_PER_S;
+        track->last.pts_us += (int64_t[]){0, 5, 11}[i] * US_PER_S;
+    }
+    struct scene scene = {stage.event, &stage.context, &hours};
+    struct match match[RULE_TIMES_MAX];
+    struct rule rule = {.max_times = 1, .when = {.min_count = 2}};
+    CHECK_INT(rule_match(&rule, &scene, match), 1);
+    CHECK_INT(match[0].count, 2);
+    rule.when.min_count = 3;
+    CHECK_INT(rule_match(&rule, &scene, match), 0);
+    bool none[EVENT_TRACKS_MAX] = {false}, ends[EVENT_TRACKS_MAX] = {true, false, true};
+    CHECK_INT(tracks_together(stage.event, none), 0);
+    CHECK_INT(tracks_together(stage.event, ends), 1);
+    stage_close(&stage);
+}
+
 static void of_equal_stays_the_first_zone_counts(void **state)
 {
     (void)state;
@@ -254,6 +278,7 @@ int main(void)
         cmocka_unit_test(times_of_day_follow_the_sighting),
         cmocka_unit_test(evidence_is_from_within_the_hours),
         cmocka_unit_test(matches_are_sorted_and_capped),
+        cmocka_unit_test(a_count_is_of_one_moment),
         cmocka_unit_test(of_equal_stays_the_first_zone_counts),
         cmocka_unit_test(a_zone_no_longer_configured_is_of_no_kind),
         cmocka_unit_test(growth_is_of_height_too),
