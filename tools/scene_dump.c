@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HALF_WIDTH  (SCENE_WIDTH / 2)
-#define HALF_HEIGHT (SCENE_HEIGHT / 2)
+#define HALF_WIDTH  320
+#define HALF_HEIGHT 180
+_Static_assert(2 * HALF_WIDTH == SCENE_WIDTH && 2 * HALF_HEIGHT == SCENE_HEIGHT, "half the scene");
 
 static const char *const classes[] = {"person", "bicycle", "car", "truck", "cat", "dog", NULL};
 
