@@ -103,18 +103,19 @@ class Bench:
 
 # ---- processes -----------------------------------------------------------------------------------
 
-def threads_cpu_s(pid):
-    """CPU seconds so far by thread name."""
+def threads_s(pid):
+    """Seconds so far by thread name: (on a core, ready but waiting for one)."""
     result = {}
     for task in os.listdir(f'/proc/{pid}/task'):
         try:
             with open(f'/proc/{pid}/task/{task}/comm', encoding='utf-8') as f:
                 name = f.read().strip()
             with open(f'/proc/{pid}/task/{task}/schedstat', encoding='utf-8') as f:
-                used = int(f.read().split()[0]) / 1e9
+                used, waited = [int(n) / 1e9 for n in f.read().split()[:2]]
         except (FileNotFoundError, ProcessLookupError):
             continue
-        result[name] = result.get(name, 0) + used
+        had = result.get(name, (0, 0))
+        result[name] = had[0] + used, had[1] + waited
     return result
 
 
@@ -138,6 +139,7 @@ class Process:
         self.child = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT,
                                       stdin=subprocess.DEVNULL)
         self.pid = self.child.pid
+        self.waited = {}
 
     def __enter__(self):
         return self
@@ -159,13 +161,17 @@ class Process:
         self.log.close()
 
     def window(self, seconds):
-        """(CPU seconds by thread, wall seconds) over the next seconds."""
-        before, start = threads_cpu_s(self.pid), time.monotonic()
+        """(CPU seconds by thread, wall seconds) over the next seconds. waited holds, for the same window,
+        the seconds each thread was ready but had no core: what others took from it."""
+        before, start = threads_s(self.pid), time.monotonic()
         time.sleep(seconds)
         if not self.alive():
             raise RuntimeError(f'{self.log.name}: the program ended with {self.child.returncode}')
-        after, wall = threads_cpu_s(self.pid), time.monotonic() - start
-        return {name: used - before.get(name, 0) for name, used in after.items()}, wall
+        after, wall = threads_s(self.pid), time.monotonic() - start
+        spent = {name: tuple(now - then for now, then in zip(times, before.get(name, (0, 0))))
+                 for name, times in after.items()}
+        self.waited = {name: times[1] for name, times in spent.items()}
+        return {name: times[0] for name, times in spent.items()}, wall
 
 
 def free_port():
@@ -190,8 +196,10 @@ def config_text(cameras, model='', fps=5, motion=True, enabled=True):
 
 
 def looks_of(health):
-    """Looks of the detector so far; before the model is loaded the answer has no such member."""
-    return health.get('pipeline', {}).get('looks', 0)
+    """Inferences so far. A look that a newer frame overtook was never run; before the model is loaded the
+    answer has neither member."""
+    pipeline = health.get('pipeline', {})
+    return pipeline.get('looks', 0) - pipeline.get('overwritten_looks', 0)
 
 
 class Hsi(Process):

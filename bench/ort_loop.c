@@ -43,6 +43,19 @@ static long status_kib(const char *name)
     return kib;
 }
 
+/* Seconds this thread was ready to run but had no core. */
+static double waited_s(void)
+{
+    FILE *file = fopen("/proc/thread-self/schedstat", "r");
+    char line[128] = "";
+    char *end = line;
+    if (file && fgets(line, sizeof line, file))
+        strtoull(line, &end, 10);
+    if (file)
+        fclose(file);
+    return (double)strtoull(end, NULL, 10) / 1e9;
+}
+
 static void must(struct loop *l, OrtStatus *status)
 {
     if (!status)
@@ -136,6 +149,7 @@ int main(int argc, char **argv)
         run_once(&l);
     long rss_after = status_kib("VmRSS"), anon_after = status_kib("RssAnon");
     double for_s = strtod(argv[3], NULL);
+    double wait = waited_s();
     double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     int64_t runs = 0;
     while (seconds(CLOCK_MONOTONIC) - wall < for_s) {
@@ -144,8 +158,10 @@ int main(int argc, char **argv)
     }
     wall = seconds(CLOCK_MONOTONIC) - wall;
     cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    printf("{\"side\":%" PRId64 ",\"runs\":%" PRId64 ",\"wall_s\":%.6f,\"cpu_s\":%.6f,"
+    wait = waited_s() - wait;
+    printf("{\"side\":%" PRId64 ",\"runs\":%" PRId64
+           ",\"wall_s\":%.6f,\"cpu_s\":%.6f,\"wait_s\":%.6f,"
            "\"rss_kib\":%ld,\"anon_kib\":%ld}\n",
-           l.shape[3], runs, wall, cpu, rss_after - rss_before, anon_after - anon_before);
+           l.shape[3], runs, wall, cpu, wait, rss_after - rss_before, anon_after - anon_before);
     return 0;
 }
