@@ -50,6 +50,7 @@ struct store {
     struct log log;
     struct bus *bus;
     char dir[STORE_DIR_BYTES];
+    int64_t close_us;    /* how long closing may take; tests are less patient */
     struct queue *queue; /* of struct change */
     struct thread *thread;
 

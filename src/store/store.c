@@ -86,14 +86,21 @@ static void give_up(struct store *s)
     log_error(&s->log, "closing although %d changes could not be stored: they are lost", lost);
 }
 
+/* The round under way may have passed what is meant: it is finished, and then there is another. */
+static void tidy_up(struct store *s)
+{
+    while (store_retain(s))
+        continue;
+    s->retention.next_us = clock_mono_us(s->clock);
+    while (store_retain(s))
+        continue;
+}
+
 static void serve_flush(struct store *s)
 {
     struct flush *flush = TAKE(s->batch.flush);
-    if (flush && flush->tidy) {
-        s->retention.next_us = clock_mono_us(s->clock);
-        while (store_retain(s))
-            continue;
-    }
+    if (flush && flush->tidy)
+        tidy_up(s);
     release(s, flush);
 }
 
@@ -181,6 +188,7 @@ static struct store *store_new(const struct store_params *params)
     s->clock = params->clock;
     s->log = params->log;
     s->bus = params->bus;
+    s->close_us = CLOSE_US;
     s->queue = queue_new(STORE_QUEUE_MAX, QUEUE_BLOCK, drop_change);
     s->retention.next_us = clock_mono_us(s->clock);
     json_init(&s->json);
@@ -225,7 +233,7 @@ void store_close(struct store **store)
         return;
     pthread_mutex_lock(&s->lock);
     s->closing = true;
-    s->give_up_us = clock_mono_us(&clock_real) + CLOSE_US;
+    s->give_up_us = clock_mono_us(&clock_real) + s->close_us;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
     queue_close(s->queue);

@@ -1,0 +1,324 @@
+/* Commits that fail: nothing is lost, nothing is there twice, and it is told once. Faults are put
+ * below SQLite, where the disk would be. */
+#include "fixture.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+/* --- a disk that fails on command --- */
+
+static atomic_int fault; /* what writing to the log of changes gives; SQLITE_OK: it works */
+static pthread_mutex_t shim_lock = PTHREAD_MUTEX_INITIALIZER;
+static const sqlite3_io_methods *real_methods; /* of the log, under shim_lock until set */
+static sqlite3_io_methods shim_methods;
+static sqlite3_vfs shim_vfs;
+
+static int shim_write(sqlite3_file *file, const void *data, int bytes, sqlite3_int64 offset)
+{
+    int rc = atomic_load(&fault);
+    return rc != SQLITE_OK ? rc : real_methods->xWrite(file, data, bytes, offset);
+}
+
+static int shim_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
+                     int *ret_flags)
+{
+    sqlite3_vfs *real = sqlite3_vfs_find("unix");
+    (void)vfs;
+    int rc = real->xOpen(real, name, file, flags, ret_flags);
+    if (rc != SQLITE_OK || !(flags & SQLITE_OPEN_WAL))
+        return rc;
+    pthread_mutex_lock(&shim_lock);
+    if (!real_methods) {
+        real_methods = file->pMethods;
+        shim_methods = *file->pMethods;
+        shim_methods.xWrite = shim_write;
+    }
+    file->pMethods = &shim_methods;
+    pthread_mutex_unlock(&shim_lock);
+    return rc;
+}
+
+static int install_shim(void **state)
+{
+    (void)state;
+    shim_vfs = *sqlite3_vfs_find("unix");
+    shim_vfs.zName = "shim";
+    shim_vfs.pNext = NULL;
+    shim_vfs.xOpen = shim_open;
+    return sqlite3_vfs_register(&shim_vfs, 1) == SQLITE_OK ? 0 : -1;
+}
+
+/* Gives up the processor until the store has failed that often; the test's time limit ends it. */
+static void wait_for_failures(struct fixture *f, int64_t count)
+{
+    while (store_stats(f->store).failed < count)
+        sched_yield();
+}
+
+static void check_in_order(struct fixture *f, struct bus_subscriber *s, int count)
+{
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), count);
+    CHECK_INT(ask(f, "SELECT count(*) FROM (SELECT DISTINCT event, revision FROM outbox)"), count);
+    CHECK_INT(ask(f, "SELECT max(seq) FROM outbox"), count);
+    int64_t missed;
+    for (int i = 1; i <= count; i++) {
+        AUTO(bus_message_unref) struct bus_message *m = bus_next(s, &missed);
+        CHECK(m != NULL);
+        CHECK_INT(m->seq, i);
+    }
+    CHECK(bus_next(s, &missed) == NULL);
+}
+
+static void a_failing_disk_loses_nothing(void **state)
+{
+    (void)state;
+    static const int faults[] = {SQLITE_FULL, SQLITE_IOERR_WRITE};
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        AUTO(fixture_free) struct fixture *f = fixture_new();
+        struct bus_subscriber *s = bus_subscribe(f->bus, BUS_EVENT, 64, NULL, NULL);
+        fixture_open(f);
+        put_closed(f, "porch");
+        store_flush(f->store);
+        atomic_store(&fault, faults[i]);
+        for (int k = 0; k < 5; k++)
+            put_closed(f, "porch");
+        wait_for_failures(f, 3);
+        CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 2);
+        CHECK_INT(fixture_logged(f, "cannot store events"), 1);
+        atomic_store(&fault, SQLITE_OK);
+        store_flush(f->store);
+        check_in_order(f, s, 12);
+        CHECK_INT(fixture_logged(f, "cannot store events"), 1);
+        CHECK_INT(fixture_logged(f, "storing events again"), 1);
+        bus_unsubscribe(f->bus, &s);
+    }
+}
+
+static void a_locked_database_is_waited_for(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    struct bus_subscriber *s = bus_subscribe(f->bus, BUS_EVENT, 64, NULL, NULL);
+    fixture_open(f);
+    char path[256];
+    snprintf(path, sizeof path, "%s/hsi.db", f->dir);
+    sqlite3 *other;
+    CHECK_INT(sqlite3_open(path, &other), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    put_closed(f, "porch");
+    wait_for_failures(f, 2);
+    CHECK_INT(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    store_flush(f->store);
+    sqlite3_close(other);
+    check_in_order(f, s, 2);
+    bus_unsubscribe(f->bus, &s);
+}
+
+static void pictures_that_cannot_be_written_are_waited_for(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    char path[256];
+    snprintf(path, sizeof path, "%s/pictures", f->dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC,
+                  0600); /* a file where a directory belongs */
+    CHECK(fd >= 0);
+    close(fd);
+    struct event *e = sample_event(f, "porch");
+    e->tracks[0].picture = picture_new(64, 64);
+    struct event *update = sample_update(e, true);
+    store_put_event(f->store, e);
+    store_put_event(f->store, update);
+    wait_for_failures(f, 2);
+    CHECK_INT(unlink(path), 0);
+    store_flush(f->store);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 2);
+    CHECK_INT(ask(f, "SELECT bytes FROM snapshot"), disk_usage(f).bytes);
+    CHECK_INT(disk_usage(f).files, 2);
+}
+
+struct putter {
+    struct fixture *f;
+    atomic_int put;
+};
+
+#define FLOOD 300
+
+static void put_flood(void *arg)
+{
+    struct putter *p = arg;
+    for (int i = 0; i < FLOOD; i++) {
+        store_put_event(p->f->store, sample_event(p->f, "porch"));
+        atomic_fetch_add(&p->put, 1);
+    }
+}
+
+static void pressure_travels_up(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    struct bus_subscriber *s = bus_subscribe(f->bus, BUS_EVENT, FLOOD, NULL, NULL);
+    fixture_open(f);
+    atomic_store(&fault, SQLITE_FULL);
+    struct putter putter = {.f = f};
+    struct thread *thread;
+    CHECK(thread_start(&thread, ROLE_NONE, "put", put_flood, &putter, NULL));
+    wait_for_failures(f, 3);
+    CHECK(!thread_join_within(&thread, 100 * US_PER_MS));
+    CHECK(atomic_load(&putter.put) >= STORE_QUEUE_MAX);
+    CHECK(atomic_load(&putter.put) <= STORE_QUEUE_MAX + STORE_BATCH_MAX);
+    atomic_store(&fault, SQLITE_OK);
+    thread_join(&thread);
+    store_flush(f->store);
+    check_in_order(f, s, FLOOD);
+    bus_unsubscribe(f->bus, &s);
+}
+
+static void closing_gives_up_and_says_how_many_are_lost(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    put_closed(f, "porch");
+    store_flush(f->store);
+    f->store->close_us = 200 * US_PER_MS;
+    atomic_store(&fault, SQLITE_FULL);
+    for (int i = 0; i < 7; i++)
+        store_put_event(f->store, sample_event(f, "porch"));
+    fixture_close(f);
+    atomic_store(&fault, SQLITE_OK);
+    CHECK_INT(fixture_logged(f, "7 changes could not be stored: they are lost"), 1);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 2);
+}
+
+static void closing_still_stores_when_the_disk_recovers(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    atomic_store(&fault, SQLITE_FULL);
+    for (int i = 0; i < 7; i++)
+        store_put_event(f->store, sample_event(f, "porch"));
+    wait_for_failures(f, 1);
+    atomic_store(&fault, SQLITE_OK);
+    fixture_close(f);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 7);
+    CHECK_INT(fixture_logged(f, "they are lost"), 0);
+}
+
+static void a_lone_change_does_not_wait_for_company(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    f->conf.group_us = 3600 * US_PER_S;
+    struct bus_subscriber *s = bus_subscribe(f->bus, BUS_EVENT, 8, NULL, NULL);
+    fixture_open(f);
+    store_put_event(f->store, sample_event(f, "porch"));
+    int64_t missed;
+    struct bus_message *m;
+    while (!(m = bus_next(s, &missed)))
+        sched_yield();
+    bus_message_unref(&m);
+    /* The next one keeps its distance, unless somebody waits for it. */
+    store_put_event(f->store, sample_event(f, "porch"));
+    CHECK(bus_next(s, &missed) == NULL);
+    store_flush(f->store);
+    AUTO(bus_message_unref) struct bus_message *second = bus_next(s, &missed);
+    CHECK(second != NULL);
+    bus_unsubscribe(f->bus, &s);
+}
+
+/* While the first change is stuck, the others gather in the queue: cameras 0 and 1 update, camera 2
+ * and camera 0 open. Camera 2's opening goes first, camera 0's stays behind camera 0's update. */
+static void openings_overtake_changes_of_other_cameras(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    atomic_store(&fault, SQLITE_FULL);
+    store_put_event(f->store, sample_event(f, "first"));
+    wait_for_failures(f, 1);
+    static const struct {
+        int camera, revision;
+        const char *name;
+    } changes[] = {{0, 5, "update 0"}, {1, 5, "update 1"}, {2, 0, "open 2"}, {0, 0, "open 0"}};
+    for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+        struct event *e = sample_event(f, changes[i].name);
+        e->camera = changes[i].camera;
+        e->revision = changes[i].revision;
+        store_put_event(f->store, e);
+    }
+    atomic_store(&fault, SQLITE_OK);
+    store_flush(f->store);
+    static const char *const expected[] = {"first", "open 2", "update 0", "open 0", "update 1"};
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql,
+                 "SELECT count(*) FROM outbox JOIN event ON event.id = outbox.event"
+                 " WHERE outbox.seq = %zu AND camera = '%s'",
+                 i + 1, expected[i]);
+        CHECK_INT(ask(f, sql), 1);
+    }
+}
+
+/* --- a disk that is really full --- */
+
+static bool write_ballast(const char *path, size_t bytes)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && posix_fallocate(fd, 0, (off_t)bytes) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static void a_full_disk_is_waited_for(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    if (mount("none", f->dir, "tmpfs", 0, "size=4m") != 0) {
+        print_message("skipped: no right to mount a small file system\n");
+        skip();
+    }
+    char ballast[256];
+    snprintf(ballast, sizeof ballast, "%s/ballast", f->dir);
+    CHECK(write_ballast(ballast, 2 << 20));
+    fixture_open(f);
+    int events = 0;
+    while (store_stats(f->store).failed == 0 && events < 1000) {
+        struct event *e = sample_event(f, "porch");
+        e->tracks[0].picture = picture_new(640, 360);
+        struct event *update = sample_update(e, true);
+        store_put_event(f->store, e);
+        store_put_event(f->store, update);
+        events++;
+    }
+    CHECK(store_stats(f->store).failed > 0);
+    CHECK_INT(fixture_logged(f, "cannot store events"), 1);
+    CHECK_INT(unlink(ballast), 0);
+    CHECK_INT(mount("none", f->dir, "tmpfs", MS_REMOUNT, "size=256m"), 0);
+    store_flush(f->store);
+    CHECK_INT(ask(f, "SELECT count(*) FROM event WHERE revision = 1"), events);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 2 * events);
+    CHECK_INT(ask(f, "SELECT sum(bytes) FROM snapshot"), disk_usage(f).bytes);
+    fixture_close(f);
+    CHECK_INT(umount(f->dir), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failing_disk_loses_nothing),
+        cmocka_unit_test(a_locked_database_is_waited_for),
+        cmocka_unit_test(pictures_that_cannot_be_written_are_waited_for),
+        cmocka_unit_test(pressure_travels_up),
+        cmocka_unit_test(closing_gives_up_and_says_how_many_are_lost),
+        cmocka_unit_test(closing_still_stores_when_the_disk_recovers),
+        cmocka_unit_test(a_lone_change_does_not_wait_for_company),
+        cmocka_unit_test(openings_overtake_changes_of_other_cameras),
+        cmocka_unit_test(a_full_disk_is_waited_for),
+    };
+    return cmocka_run_group_tests(tests, install_shim, NULL);
+}
