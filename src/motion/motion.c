@@ -164,8 +164,9 @@ struct learning {
     int fast, slow; /* 15 bit fractions of the difference to move by */
 };
 
-/* One row: marks and learns. Gives how many cells changed; adds the others' differences, 8.8, to
- * *quiet. Cells beyond the picture's edge are never open. */
+/* One row: marks and learns. Gives how many cells changed, and in *quiet the differences, 8.8, of
+ * the other open ones: what moves under a mask must not blunt the rest of the picture. Cells beyond
+ * the picture's edge are never open. */
 VECTORISED static int compare_row(const uint8_t *restrict cells, const uint8_t *restrict open,
                                   uint16_t *restrict background, uint8_t *restrict changed,
                                   int count, const struct learning *restrict learning,
@@ -182,13 +183,13 @@ VECTORISED static int compare_row(const uint8_t *restrict cells, const uint8_t *
         background[i] = (uint16_t)(background[i] + ((difference * rate) >> 15));
         changed[i] = (uint8_t)differs;
         changes += differs;
-        sum += differs ? 0 : size;
+        sum += differs == open[i] ? 0 : size;
     }
     *quiet = sum;
     return changes;
 }
 
-/* The whole grid. *ret_quiet_sum: differences of the unchanged cells, 8.8. */
+/* The whole grid. *ret_quiet_sum: differences of the unchanged open cells, 8.8. */
 static int compare_cells(struct motion *m, const struct learning *learning, int64_t *ret_quiet_sum)
 {
     int changes = 0;
@@ -345,7 +346,6 @@ void motion_push(struct motion *m, const struct frame *frame, bool gap, struct m
         return;
     }
     struct learning learning = learning_for(m, elapsed_us);
-    int count = m->width * m->height;
     int64_t quiet_sum;
     int changes = compare_cells(m, &learning, &quiet_sum);
     if (changes > LIGHTING_SHARE * m->unmasked) {
@@ -354,8 +354,9 @@ void motion_push(struct motion *m, const struct frame *frame, bool gap, struct m
         m->active_until_us = frame->pts_us + m->conf->hold_us;
         return;
     }
-    if (changes < count)
-        m->noise += 0.05f * ((float)quiet_sum / 256 / (float)(count - changes) - m->noise);
+    int quiet = m->unmasked - changes;
+    if (quiet > 0)
+        m->noise += 0.05f * ((float)quiet_sum / 256 / (float)quiet - m->noise);
     int moving = mark_blocks(m);
     ret->area = m->unmasked ? (float)moving / (float)m->unmasked : 0;
     if (moving > 0 && (double)ret->area >= m->conf->area) {
