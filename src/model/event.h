@@ -9,7 +9,7 @@
 #define EVENT_TRACKS_MAX    64
 #define EVENT_SIGHTINGS_MAX 512 /* new ones in one change; more force a change out */
 #define REASONS_MAX         24
-#define CROSSINGS_MAX       8 /* remembered per track; later ones only count */
+#define CROSSINGS_MAX       8 /* remembered per track, the latest; earlier ones only count */
 
 /* One object in one analysed frame. */
 struct sighting {
@@ -44,7 +44,7 @@ struct track {
     float growth;                /* area now / area when first seen: > 1 came nearer */
     bool stationary;             /* has come to rest */
     struct zone_visit zones[ZONES_MAX];
-    int crossing_count; /* all; the first CROSSINGS_MAX are in crossings */
+    int crossing_count; /* all; the latest CROSSINGS_MAX are in crossings, in order */
     struct crossing crossings[CROSSINGS_MAX];
     struct frame *picture; /* shared, private copy of its best frame; NULL until there is one */
 };

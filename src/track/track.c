@@ -23,7 +23,10 @@
 #define CROSSING_REST_US US_PER_S /* jitter on a line is one crossing */
 #define PICTURE_BETTER   1.15f
 #define PICTURE_REST_US  (500 * US_PER_MS)
-#define VOTES_MAX        4
+/* An old picture counts half: a long visit shows more than its first minute, and every event its
+ * own. */
+#define PICTURE_FADE_US (30 * US_PER_S)
+#define VOTES_MAX       4
 
 static const struct opt track_rows[] = {
     {"confirm_score", OPT_DOUBLE(struct track_conf, confirm_score, 0.05, 1), .def = "0.4",
@@ -239,6 +242,20 @@ static void visit_zones(const struct tracker *t, struct follow *f, const struct 
     }
 }
 
+/* The latest ones are kept: an event asks about its own time. */
+static void remember_crossing(struct track *track, const struct crossing *crossing,
+                              const char *name)
+{
+    int kept = MIN(track->crossing_count, CROSSINGS_MAX);
+    if (kept == CROSSINGS_MAX) {
+        kept--;
+        memmove(track->crossings, track->crossings + 1, (size_t)kept * sizeof *track->crossings);
+    }
+    track->crossings[kept] = *crossing;
+    STR_COPY(track->crossings[kept].name, name);
+    track->crossing_count++;
+}
+
 static void cross_lines(const struct tracker *t, struct follow *f, const struct sighting *now)
 {
     struct track *track = &f->live.track;
@@ -250,12 +267,8 @@ static void cross_lines(const struct tracker *t, struct follow *f, const struct 
         if (!direction || now->pts_us - f->crossed_us[i] < CROSSING_REST_US)
             continue;
         f->crossed_us[i] = now->pts_us;
-        if (track->crossing_count < CROSSINGS_MAX) {
-            struct crossing *c = &track->crossings[track->crossing_count];
-            *c = (struct crossing){.line = i, .direction = direction, .at = *now};
-            STR_COPY(c->name, lines[i].name);
-        }
-        track->crossing_count++;
+        remember_crossing(track, &(struct crossing){.line = i, .direction = direction, .at = *now},
+                          lines[i].name);
     }
 }
 
@@ -274,7 +287,8 @@ static void keep_picture(const struct tracker *t, struct follow *f, const struct
     struct track *track = &f->live.track;
     float quality = picture_quality(now);
     bool first = track->best.pts_us == TIME_UNKNOWN;
-    if (!first && (quality < f->best_quality * PICTURE_BETTER ||
+    float age = (float)(now->pts_us - f->picture_us) / (float)PICTURE_FADE_US;
+    if (!first && (quality < f->best_quality * exp2f(-age) * PICTURE_BETTER ||
                    now->pts_us - f->picture_us < PICTURE_REST_US))
         return;
     f->best_quality = quality;
