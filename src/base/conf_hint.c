@@ -12,7 +12,7 @@ struct places {
     const char *name;
     const struct section *except;
     int count;
-    char text[PLACES_MAX][PLACE_BYTES];
+    char text[PLACES_MAX][PLACE_BYTES + 8];
 };
 
 /* Finds the sections that have the option: "detect", "cameras: NAME: motion". */

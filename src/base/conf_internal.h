@@ -73,6 +73,13 @@ size_t conf_syntax_report(struct conf_reader *r, size_t pos, const char *message
 size_t conf_node_pos(const struct conf_reader *r, struct fy_node *node, size_t fallback,
                      size_t *ret_span);
 
+/* The text of a scalar node as written, terminated and malloc'ed; NULL for another node. *ret_bytes
+ * (may be NULL): its length, more than strlen's where the text holds a zero byte. */
+char *conf_node_text(const struct conf_reader *r, struct fy_node *node, size_t *ret_bytes);
+
+/* Where the token of a scalar node continues in another line, SIZE_MAX if it does not. */
+size_t conf_node_second_line(const struct conf_reader *r, struct fy_node *node);
+
 /* The text of a scalar node, !secret and !env resolved; malloc'ed, NULL after reporting an error.
  * where: "camera porch: url". *ret_hidden: it came from outside and must not be shown. row may be
  * NULL. */

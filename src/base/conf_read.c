@@ -91,7 +91,7 @@ static void report_not_list(struct conf_reader *r, struct fy_node *node, size_t 
     size_t span;
     size_t pos = conf_node_pos(r, node, key_pos, &span);
     char hint[200] = "write a list: [first, second]";
-    const char *text = fy_node_is_scalar(node) ? fy_node_get_scalar0(node) : NULL;
+    AUTO(free_ptr) char *text = conf_node_text(r, node, NULL);
     char shown[64];
     snprintf(shown, sizeof shown, "%.60s", text ? text : "");
     redact_urls(shown);
@@ -237,15 +237,14 @@ static void report_not_map(struct conf_reader *r, const struct frame *f, const s
                 fy_node_is_sequence(node) ? "a list" : "one value");
 }
 
-/* The name of an element or option; NULL after reporting. */
-static const char *key_text(struct conf_reader *r, const struct frame *f, struct fy_node *key,
-                            size_t pos)
+/* The name of an element or option, malloc'ed; NULL after reporting. */
+static char *key_text(struct conf_reader *r, const struct frame *f, struct fy_node *key, size_t pos)
 {
     size_t bytes = 0;
-    bool scalar = key && fy_node_is_scalar(key) && !fy_node_is_alias(key);
-    const char *text = scalar ? fy_node_get_scalar0(key) : NULL;
-    if (text && fy_node_get_scalar(key, &bytes) && strlen(text) == bytes && bytes > 0)
-        return text;
+    bool alias = key && fy_node_is_alias(key);
+    AUTO(free_ptr) char *text = alias ? NULL : conf_node_text(r, key, &bytes);
+    if (text && bytes > 0 && strlen(text) == bytes)
+        return TAKE(text);
     conf_report(r, pos, 0, "write a name before the colon; texts with [ ] { } & * need quotes",
                 "%s%sthis is no name", f->where, f->where[0] ? ": " : "");
     return NULL;
@@ -288,7 +287,7 @@ static void read_map_row(struct conf_reader *r, struct frame *f, const struct op
         char where[256];
         struct fy_node *key = fy_node_pair_key(pair);
         size_t pos = conf_node_pos(r, key, key_pos, NULL);
-        const char *name = key_text(r, f, key, pos);
+        AUTO(free_ptr) char *name = key_text(r, f, key, pos);
         where_element(where, sizeof where, f, row, name ? name : "");
         if (!name || !check_name(r, row, where, name, pos))
             continue;
@@ -374,7 +373,7 @@ static void read_pair(struct conf_reader *r, struct frame *f, struct fy_node_pai
 {
     struct fy_node *key = fy_node_pair_key(pair);
     size_t pos = conf_node_pos(r, key, f->pos, NULL);
-    const char *name = key_text(r, f, key, pos);
+    AUTO(free_ptr) char *name = key_text(r, f, key, pos);
     if (!name)
         return;
     size_t base = 0;
@@ -448,7 +447,7 @@ static void report_not_section(struct conf_reader *r, const struct frame *f)
     size_t pos = conf_node_pos(r, f->node, f->pos, &span);
     char hint[256] = "write its options below it, indented by two more spaces: 'name: value'";
     bool scalar = fy_node_is_scalar(f->node);
-    const char *text = scalar && !fy_node_is_alias(f->node) ? fy_node_get_scalar0(f->node) : NULL;
+    AUTO(free_ptr) char *text = conf_node_text(r, f->node, NULL);
     char name[OPT_NAME_BYTES] = "";
     if (text)
         snprintf(name, sizeof name, "%.*s", (int)MIN(strcspn(text, ":= \n"), sizeof name - 1),

@@ -76,6 +76,13 @@ static void scan_line(struct conf_reader *r, char *work, int line)
     size_t bytes;
     const char *text = conf_line(r, line, &bytes);
     size_t start = r->lines[line];
+    if (bytes > 0 && text[0] == '%') { /* the library is slow at them, and nobody needs one here */
+        conf_report(r, start, bytes,
+                    "remove the line, or put a text that begins with '%' in quotes",
+                    "YAML directives (%%...) are not read");
+        memset(work + start, ' ', bytes);
+        return;
+    }
     size_t indent = 0;
     while (indent < bytes && (text[indent] == ' ' || text[indent] == '\t'))
         indent++;
@@ -125,7 +132,8 @@ static void scan_documents(struct conf_reader *r, char *work)
             return;
         }
         ended = ended || is_marker(text, bytes, "...");
-        content = content || begins || !(conf_line_is_blank(r, line) || text[0] == '%');
+        bool directive = bytes > 0 && text[0] == '%';
+        content = content || begins || !(conf_line_is_blank(r, line) || directive);
     }
 }
 

@@ -82,7 +82,7 @@ static void add_secret(struct conf_reader *r, struct conf_secrets *secrets,
 {
     struct fy_node *key = fy_node_pair_key(pair);
     size_t pos = conf_node_pos(r, key, 0, NULL);
-    const char *name = key && fy_node_is_scalar(key) ? fy_node_get_scalar0(key) : NULL;
+    AUTO(free_ptr) char *name = conf_node_text(r, key, NULL);
     if (!name || !is_name(name)) {
         conf_report(r, pos, 0, "write each secret as 'name: value'",
                     "this is not the name of a secret");

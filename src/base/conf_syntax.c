@@ -108,6 +108,10 @@ static size_t open_quote(const struct conf_reader *r, size_t pos, char quote)
 
 static void report_unclosed(struct conf_reader *r, size_t pos)
 {
+    bool behind = pos > 0 && (pos == r->bytes || !strchr("'\"", r->text[pos])) &&
+                  (r->text[pos - 1] == '\'' || r->text[pos - 1] == '"');
+    if (behind)
+        pos--;
     char quote = r->text[pos] == '\'' ? '\'' : '"';
     char hint[200];
     snprintf(hint, sizeof hint, "put a %c at the end of the value", quote);

@@ -177,26 +177,27 @@ static bool is_shell_variable(const char *text)
                length - 3;
 }
 
-/* What YAML takes for a value without quotes, but hardly anybody means. */
-static bool check_plain(struct conf_reader *r, struct fy_node *node, const char *text, size_t pos,
+/* What YAML takes for a value, but hardly anybody means. */
+static bool check_style(struct conf_reader *r, struct fy_node *node, const char *text, size_t pos,
                         size_t span, const char *where)
 {
-    struct fy_token *token = fy_node_get_scalar_token(node);
-    const struct fy_mark *start = token ? fy_token_start_mark(token) : NULL;
-    const struct fy_mark *end = token ? fy_token_end_mark(token) : NULL;
-    const char *from = r->text + (start ? MIN(start->input_pos, r->bytes) : 0);
-    const char *to = r->text + (end ? MIN(end->input_pos, r->bytes) : 0);
-    const char *line_end = from < to ? memchr(from, '\n', (size_t)(to - from)) : NULL;
-    if (line_end) {
-        while (line_end < to && strchr(" \r\n", *line_end))
-            line_end++;
+    enum fy_node_style style = fy_node_get_style(node);
+    bool quoted = style == FYNS_SINGLE_QUOTED || style == FYNS_DOUBLE_QUOTED;
+    size_t second = quoted || style == FYNS_PLAIN ? conf_node_second_line(r, node) : SIZE_MAX;
+    if (second != SIZE_MAX && quoted) {
+        conf_report(r, pos, 1, "close the quote in the line it begins in; no value needs several",
+                    "%s: the quote opened here ends in line %d", where,
+                    conf_line_at(r, second) + 1);
+        return false;
+    }
+    if (second != SIZE_MAX) {
         conf_report(
-            r, (size_t)(line_end - r->text), 0,
-            "write 'name: value' in the column of the line above, or put a long value in quotes",
+            r, second, 0,
+            "write 'name: value' in the column of the line above, and every value in one line",
             "%s: the value goes on in this line", where);
         return false;
     }
-    if (is_shell_variable(text)) {
+    if (style == FYNS_PLAIN && is_shell_variable(text)) {
         char hint[160];
         snprintf(hint, sizeof hint, "write !env %.*s, or put the text in quotes",
                  (int)MIN(strlen(text) - 3, 64), text + 2);
@@ -221,11 +222,8 @@ char *conf_scalar(struct conf_reader *r, const struct opt *row, struct fy_node *
         return NULL;
     }
     size_t bytes = 0, tag_bytes = 0;
-    const char *text = node ? fy_node_get_scalar(node, &bytes) : NULL;
+    AUTO(free_ptr) char *copy = node ? conf_node_text(r, node, &bytes) : xstrdup("");
     const char *tag = node ? fy_node_get_tag(node, &tag_bytes) : NULL;
-    AUTO(free_ptr) char *copy = xcalloc(bytes + 1, 1);
-    if (text)
-        memcpy(copy, text, bytes);
     if (strlen(copy) != bytes) {
         conf_report(r, pos, span, "remove the \\0", "%s contains a zero byte", where);
         return NULL;
@@ -240,9 +238,7 @@ char *conf_scalar(struct conf_reader *r, const struct opt *row, struct fy_node *
         report_no_value(r, node, key_pos, where);
         return NULL;
     }
-    if (fy_node_get_style(node) == FYNS_PLAIN && !check_plain(r, node, copy, pos, span, where))
-        return NULL;
-    return TAKE(copy);
+    return check_style(r, node, copy, pos, span, where) ? TAKE(copy) : NULL;
 }
 
 /* One coordinate. */

@@ -77,6 +77,22 @@ struct fy_document *conf_yaml_parse(struct conf_reader *r, char *work)
     return NULL;
 }
 
+/* From the first scalar inside a flow collection back to its own bracket, levels brackets away. */
+static size_t bracket_before(const struct conf_reader *r, size_t pos, int levels)
+{
+    size_t bracket = pos;
+    for (size_t i = pos; i-- > 0 && levels > 0;) {
+        char c = r->text[i];
+        if (c == '[' || c == '{') {
+            bracket = i;
+            levels--;
+        } else if (c != ' ' && c != '"' && c != '\'') {
+            break;
+        }
+    }
+    return bracket;
+}
+
 size_t conf_node_pos(const struct conf_reader *r, struct fy_node *node, size_t fallback,
                      size_t *ret_span)
 {
@@ -84,10 +100,11 @@ size_t conf_node_pos(const struct conf_reader *r, struct fy_node *node, size_t f
     if (!ret_span)
         ret_span = &span;
     *ret_span = 0;
-    bool collection = false;
+    int levels = 0;
+    bool flow = node && fy_node_get_style(node) == FYNS_FLOW;
     for (int depth = 0; node && !fy_node_is_scalar(node) && depth < CONF_DEPTH_MAX; depth++) {
         void *iterator = NULL;
-        collection = true;
+        levels++;
         if (fy_node_is_sequence(node)) {
             node = fy_node_sequence_iterate(node, &iterator);
         } else {
@@ -115,6 +132,56 @@ size_t conf_node_pos(const struct conf_reader *r, struct fy_node *node, size_t f
     if (before && before->input_pos < from)
         from = before->input_pos;
     bool one_line = to > from && !memchr(r->text + from, '\n', to - from);
-    *ret_span = collection || !one_line ? 0 : to - from;
-    return from;
+    *ret_span = levels > 0 || !one_line ? 0 : to - from;
+    return levels > 0 && flow ? bracket_before(r, from, levels) : from;
+}
+
+/* What the node's token covers of the text, without its quotes. False: it has no place. */
+static bool token_range(const struct conf_reader *r, struct fy_node *node, size_t *ret_from,
+                        size_t *ret_to)
+{
+    struct fy_token *token = fy_node_get_scalar_token(node);
+    const struct fy_mark *start = token ? fy_token_start_mark(token) : NULL;
+    const struct fy_mark *end = token ? fy_token_end_mark(token) : NULL;
+    if (!start || !end || end->input_pos > r->bytes || start->input_pos > end->input_pos)
+        return false;
+    *ret_from = start->input_pos;
+    *ret_to = end->input_pos;
+    return true;
+}
+
+size_t conf_node_second_line(const struct conf_reader *r, struct fy_node *node)
+{
+    size_t from, to;
+    if (!token_range(r, node, &from, &to))
+        return SIZE_MAX;
+    const char *end = r->text + to;
+    const char *p = memchr(r->text + from, '\n', to - from);
+    while (p && p < end && strchr(" \t\r\n", *p))
+        p++;
+    return p && p < end ? (size_t)(p - r->text) : SIZE_MAX;
+}
+
+char *conf_node_text(const struct conf_reader *r, struct fy_node *node, size_t *ret_bytes)
+{
+    if (!node || !fy_node_is_scalar(node))
+        return NULL;
+    size_t bytes = 0, from, to;
+    char *copy;
+    if (fy_node_get_style(node) == FYNS_SINGLE_QUOTED && token_range(r, node, &from, &to)) {
+        /* Asking the library leaks in 0.7.12 where there are many quotes inside. */
+        copy = xcalloc(to - from + 1, 1);
+        for (size_t i = from; i < to; i++) {
+            copy[bytes++] = r->text[i];
+            i += r->text[i] == '\'' && i + 1 < to;
+        }
+    } else {
+        const char *text = fy_node_get_scalar(node, &bytes);
+        copy = xcalloc(bytes + 1, 1);
+        if (text)
+            memcpy(copy, text, bytes);
+    }
+    if (ret_bytes)
+        *ret_bytes = bytes;
+    return copy;
 }
