@@ -103,23 +103,22 @@ static void say_error(struct client *c, const struct err *err)
     say(c, &j);
 }
 
-/* What the store keeps and the bus carries, {"type":"event","event":{...}}, as clients get it: with
- * its number, and under the member that all messages use. NULL without memory, or if it is not
- * that. */
+/* What the store keeps and the bus carries, {"type":"event","data":{...}}, with its number put in.
+ * NULL without memory, or if it is not that. */
 static struct blob *event_blob(int64_t seq, const char *json, size_t bytes)
 {
-    static const char stored[] = "{\"type\":\"event\",\"event\":";
-    static const size_t skipped = sizeof stored - 1;
+    static const char start[] = "{\"type\":\"event\",";
+    static const size_t start_bytes = sizeof start - 1;
     char head[64];
-    if (bytes <= skipped || memcmp(json, stored, skipped) != 0)
+    if (bytes <= start_bytes || memcmp(json, start, start_bytes) != 0)
         return NULL;
-    size_t head_bytes = (size_t)snprintf(
-        head, sizeof head, "{\"type\":\"event\",\"seq\":%lld,\"data\":", (long long)seq);
-    struct blob *b = blob_new(head_bytes + bytes - skipped);
+    size_t head_bytes =
+        (size_t)snprintf(head, sizeof head, "%s\"seq\":%lld,", start, (long long)seq);
+    struct blob *b = blob_new(head_bytes + bytes - start_bytes);
     if (!b)
         return NULL;
     memcpy(b->data, head, head_bytes);
-    memcpy(b->data + head_bytes, json + skipped, bytes - skipped);
+    memcpy(b->data + head_bytes, json + start_bytes, bytes - start_bytes);
     return b;
 }
 
@@ -265,7 +264,7 @@ static bool wants_stored(const struct serve *serve, const struct client *c, cons
     char name[OPT_NAME_BYTES];
     const struct serve_source *source = &serve->params.source;
     int camera = -1;
-    if (member_text(json, bytes, "event", "camera", name, sizeof name))
+    if (member_text(json, bytes, "data", "camera", name, sizeof name))
         camera = source->camera_index(source->ctx, name);
     return wants(c, BUS_EVENT, camera);
 }

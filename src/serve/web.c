@@ -110,8 +110,15 @@ static bool read_request(struct lws *wsi, struct request *request, struct reply 
 {
     char *uri = NULL;
     int uri_bytes = 0;
-    char host[HOST_BYTES_MAX], encoding[512];
+    char host[HOST_BYTES_MAX], encoding[512], version[16];
     request->method = method_of(lws_http_get_uri_and_method(wsi, &uri, &uri_bytes));
+    /* An encoded line break ends the request line for the library: what is behind it was meant to
+     * be part of the address, not a header. */
+    if (!header(wsi, WSI_TOKEN_HTTP, version, sizeof version) ||
+        strncmp(version, "HTTP/1.", 7) != 0) {
+        reply_problem(reply, 400, "the request line is malformed", NULL);
+        return false;
+    }
     bool fits = uri && uri_bytes > 0 &&
                 uri_bytes + lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) < URL_BYTES_MAX;
     if (!fits) {
