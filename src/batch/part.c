@@ -18,29 +18,13 @@ static void copy_nature(struct track *mine, const struct track *track)
     mine->stationary = track->stationary;
 }
 
-/* Crossings that the tracker remembers; those beyond it only counts, so no event can tell of them.
- */
-static int known_crossings(const struct track *track)
-{
-    return MIN(track->crossing_count, CROSSINGS_MAX);
-}
-
-/* How many were over before the part began. */
-static int old_crossings(const struct track *track, int64_t since_us)
-{
-    int old = 0;
-    while (old < known_crossings(track) && track->crossings[old].at.pts_us < since_us)
-        old++;
-    return old;
-}
-
 void part_join(struct part *part, struct track *mine, const struct track *track, int64_t now_us)
 {
     *part = (struct part){.since_us = now_us - CONFIRMING_US, .alive = true};
     *mine = (struct track){.first = track->last, .last = track->last};
     mine->best.pts_us = TIME_UNKNOWN;
     copy_nature(mine, track);
-    part->crossings_before = old_crossings(track, part->since_us);
+    part->crossed_until_us = part->since_us - 1;
     for (int z = 0; z < ZONES_MAX; z++) {
         const struct zone_visit *visit = &track->zones[z];
         if (visit->seen && visit->entered.pts_us < part->since_us)
@@ -58,7 +42,7 @@ void part_carry(struct part *part, struct track *mine, const struct part *old_pa
     mine->first = mine->last;
     mine->best.pts_us = TIME_UNKNOWN;
     copy_nature(mine, old);
-    part->crossings_before = old_part->crossings_before + old->crossing_count;
+    part->crossed_until_us = boundary_us - 1;
     for (int z = 0; z < ZONES_MAX; z++) {
         const struct zone_visit *visit = &old->zones[z];
         part->dwell_before_us[z] = old_part->dwell_before_us[z] + visit->dwell_us;
@@ -104,15 +88,14 @@ static bool update_zone(struct part *part, struct track *mine, const struct trac
     return entered || longer;
 }
 
-static bool update_crossings(const struct part *part, struct track *mine, const struct track *track)
+static bool update_crossings(struct part *part, struct track *mine, const struct track *track)
 {
-    int count = known_crossings(track) - part->crossings_before;
-    if (count <= mine->crossing_count)
-        return false;
-    for (int i = mine->crossing_count; i < count; i++)
-        mine->crossings[i] = track->crossings[part->crossings_before + i];
-    mine->crossing_count = count;
-    return true;
+    int before = mine->crossing_count;
+    for (int i = 0; i < MIN(track->crossing_count, CROSSINGS_MAX); i++)
+        if (track->crossings[i].at.pts_us > part->crossed_until_us)
+            track_remember_crossing(mine, &track->crossings[i]);
+    part->crossed_until_us = MAX(part->crossed_until_us, track->last.pts_us);
+    return mine->crossing_count > before;
 }
 
 static bool update_picture(const struct part *part, struct track *mine, const struct track *track)

@@ -8,7 +8,7 @@
 struct part {
     int64_t since_us; /* earlier sightings are not this event's */
     int64_t dwell_before_us[ZONES_MAX];
-    int crossings_before;
+    int64_t crossed_until_us;   /* crossings up to here are told, or not ours */
     int dwell_steps[ZONES_MAX]; /* already told */
     bool expected;              /* came over from the last event and not yet seen in this one */
     bool alive;                 /* among the moving tracks of the latest look */

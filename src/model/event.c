@@ -19,6 +19,17 @@ enum risk_level risk_level_of(int score)
     return score <= 84 ? RISK_HIGH : RISK_CRITICAL;
 }
 
+void track_remember_crossing(struct track *track, const struct crossing *crossing)
+{
+    int kept = MIN(track->crossing_count, CROSSINGS_MAX);
+    if (kept == CROSSINGS_MAX) {
+        kept--;
+        memmove(track->crossings, track->crossings + 1, (size_t)kept * sizeof *track->crossings);
+    }
+    track->crossings[kept] = *crossing;
+    track->crossing_count++;
+}
+
 struct event *event_new(void)
 {
     struct event *e = NEW(struct event);

@@ -49,6 +49,9 @@ struct track {
     struct frame *picture; /* shared, private copy of its best frame; NULL until there is one */
 };
 
+/* Adds one to the track's crossings; the oldest gives way. */
+void track_remember_crossing(struct track *track, const struct crossing *crossing);
+
 enum event_state { EVENT_OPEN, EVENT_CLOSED };
 extern const char *const event_state_names[];
 

@@ -10,19 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MATCH_IOU        0.15f /* least overlap of prediction and detection */
-#define MATCH_IOU_WEAK   0.3f
-#define MATCH_DISTANCE   0.6f /* without overlap: centres closer than this many box sizes */
-#define DUPLICATE_IOU    0.6f /* a new box this close to a followed object of its kind is the same */
-#define VELOCITY_US      (400 * US_PER_MS) /* smoothing of the velocity */
-#define PREDICT_MAX_US   US_PER_S          /* nobody's course is known for longer */
-#define MISSES_MIN       3                 /* looks without it before an object has left */
-#define MOVED_SHIFT      0.2f              /* share of its size */
-#define MOVED_SIGHTINGS  2                 /* in a row */
-#define REST_PATIENCE    30       /* a stationary object is waited for this many times longer */
-#define CROSSING_REST_US US_PER_S /* jitter on a line is one crossing */
-#define PICTURE_BETTER   1.15f
-#define PICTURE_REST_US  (500 * US_PER_MS)
+#define MATCH_IOU       0.15f /* least overlap of prediction and detection */
+#define MATCH_IOU_WEAK  0.3f
+#define MATCH_DISTANCE  0.6f /* without overlap: centres closer than this many box sizes */
+#define DUPLICATE_IOU   0.6f /* a new box this close to a followed object of its kind is the same */
+#define VELOCITY_US     (400 * US_PER_MS) /* smoothing of the velocity */
+#define PREDICT_MAX_US  US_PER_S          /* nobody's course is known for longer */
+#define MISSES_MIN      3                 /* looks without it before an object has left */
+#define MOVED_SHIFT     0.2f              /* share of its size */
+#define MOVED_SIGHTINGS 2                 /* in a row */
+#define REST_PATIENCE   30 /* a stationary object is waited for this many times longer */
+/* Share of its height by which a foot must be off a line to count as on one side of it: who sways
+ * on the line crosses it once. */
+#define LINE_CLEAR      0.1f
+#define PICTURE_BETTER  1.15f
+#define PICTURE_REST_US (500 * US_PER_MS)
 /* An old picture counts half: a long visit shows more than its first minute, and every event its
  * own. */
 #define PICTURE_FADE_US (30 * US_PER_S)
@@ -66,8 +68,8 @@ struct follow {
     struct box first_box;
     struct box rest_box; /* where it has been resting */
     int64_t rest_since_us;
-    int left_rest_sightings; /* in a row, away from rest_box */
-    int64_t crossed_us[LINES_MAX];
+    int left_rest_sightings;       /* in a row, away from rest_box */
+    struct point clear[LINES_MAX]; /* where its foot last was clearly off each line */
     float best_quality;
     int64_t picture_us;
     bool matched; /* in the observation at hand */
@@ -242,33 +244,35 @@ static void visit_zones(const struct tracker *t, struct follow *f, const struct 
     }
 }
 
-/* The latest ones are kept: an event asks about its own time. */
-static void remember_crossing(struct track *track, const struct crossing *crossing,
-                              const char *name)
+/* From a point to the nearest of the line, between its ends. */
+static float line_distance(const struct line_conf *line, struct point p)
 {
-    int kept = MIN(track->crossing_count, CROSSINGS_MAX);
-    if (kept == CROSSINGS_MAX) {
-        kept--;
-        memmove(track->crossings, track->crossings + 1, (size_t)kept * sizeof *track->crossings);
-    }
-    track->crossings[kept] = *crossing;
-    STR_COPY(track->crossings[kept].name, name);
-    track->crossing_count++;
+    struct opt_point a = line->points.items[0];
+    struct opt_point b = line->points.items[1];
+    float dx = b.x - a.x;
+    float dy = b.y - a.y;
+    float length = dx * dx + dy * dy;
+    float at = length > 0 ? ((p.x - a.x) * dx + (p.y - a.y) * dy) / length : 0;
+    at = CLAMP(at, 0.0f, 1.0f);
+    return hypotf(p.x - (a.x + at * dx), p.y - (a.y + at * dy));
 }
 
 static void cross_lines(const struct tracker *t, struct follow *f, const struct sighting *now)
 {
     struct track *track = &f->live.track;
     const struct line_conf *lines = t->params.lines->items;
-    struct point from = box_foot(track->last.box);
-    struct point to = box_foot(now->box);
+    struct point foot = box_foot(now->box);
+    float clear = LINE_CLEAR * box_height(now->box);
     for (int i = 0; i < t->params.lines->count && i < LINES_MAX; i++) {
-        int direction = line_crossing(&lines[i], from, to);
-        if (!direction || now->pts_us - f->crossed_us[i] < CROSSING_REST_US)
+        if (line_distance(&lines[i], foot) < clear)
             continue;
-        f->crossed_us[i] = now->pts_us;
-        remember_crossing(track, &(struct crossing){.line = i, .direction = direction, .at = *now},
-                          lines[i].name);
+        int direction = line_crossing(&lines[i], f->clear[i], foot);
+        f->clear[i] = foot;
+        if (!direction)
+            continue;
+        struct crossing crossing = {.line = i, .direction = direction, .at = *now};
+        STR_COPY(crossing.name, lines[i].name);
+        track_remember_crossing(track, &crossing);
     }
 }
 
@@ -342,7 +346,7 @@ static void start_follow(struct tracker *t, const struct detection *d, const str
     f->first_box = f->rest_box = d->box;
     f->rest_since_us = o->pts_us;
     for (int i = 0; i < LINES_MAX; i++)
-        f->crossed_us[i] = o->pts_us - CROSSING_REST_US;
+        f->clear[i] = box_foot(d->box);
     t->follows[t->count++] = f;
     sight(t, f, d, o, copy);
 }
