@@ -20,6 +20,7 @@ struct house {
     struct store *store;
     struct serve *serve;
     struct serve_conf conf;
+    struct store_conf store_conf;
     int port;
     atomic_int frames_asked;
     atomic_llong frame_seq;
@@ -102,16 +103,15 @@ static int house_open(void **state)
 {
     struct house *h = NEW(struct house);
     struct err err = {0};
-    struct store_conf store_conf;
     STR_COPY(h->directory, "test_serve_XXXXXX");
     if (!mkdtemp(h->directory))
         return -1;
     h->ids.clock = &clock_real;
     h->bus = bus_new();
     atomic_store(&h->ready, true);
-    opt_defaults(&store_section, &store_conf);
-    STR_COPY(store_conf.path, h->directory);
-    struct store_params params = {.conf = &store_conf, .clock = &clock_real, .bus = h->bus};
+    opt_defaults(&store_section, &h->store_conf);
+    STR_COPY(h->store_conf.path, h->directory);
+    struct store_params params = {.conf = &h->store_conf, .clock = &clock_real, .bus = h->bus};
     opt_defaults(&serve_section, &h->conf);
     h->conf.port = 0;
     h->conf.max_clients = SMALL_CLIENTS;
