@@ -19,6 +19,7 @@ struct detect {
 
     /* protected by lock */
     struct observation **slots;
+    bool *gaps; /* per camera: an observation that gave way came after an interruption */
     bool stopping;
     struct detect_stats stats;
 
@@ -86,6 +87,7 @@ bool detect_start(const struct detect_params *params, struct detect **ret, struc
     struct detect *d = NEW(struct detect);
     d->params = *params;
     d->slots = xcalloc((size_t)params->cameras, sizeof(*d->slots));
+    d->gaps = xcalloc((size_t)params->cameras, sizeof(*d->gaps));
     d->failing_logged_us = -FAILING_LOG_INTERVAL_US;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->filled, NULL);
@@ -120,8 +122,11 @@ void detect_push(struct detect *d, struct observation *o)
     bool yields = waiting && waiting->analyse && !o->analyse && !o->end && !d->params.lossless;
     if (yields) {
         /* A picture nothing moves in must not push out one that is to be looked at. */
+        d->gaps[o->camera] |= o->gap;
         dropped = o;
     } else {
+        o->gap |= d->gaps[o->camera];
+        d->gaps[o->camera] = false;
         while (!settle_slot(d, o, &dropped))
             pthread_cond_wait(&d->emptied, &d->lock);
         d->slots[o->camera] = o;
@@ -147,6 +152,7 @@ void detect_stop(struct detect **detect)
     pthread_cond_destroy(&d->filled);
     pthread_cond_destroy(&d->emptied);
     free(d->slots);
+    free(d->gaps);
     free(d);
     *detect = NULL;
 }

@@ -1,0 +1,363 @@
+/* The stage: what gives way to what, and what never does; and the detector without a model. */
+#include "test.h"
+
+#include "double/detector.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define LOG_MAX 4096
+
+/* What came out, in order. */
+struct out {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* protected by lock */
+    int count;
+    struct seen {
+        int camera;
+        int64_t pts_us, infer_us;
+        bool analysed, end, gap;
+    } items[LOG_MAX];
+};
+
+static void write_down(void *ctx, struct observation *o)
+{
+    struct out *out = ctx;
+    pthread_mutex_lock(&out->lock);
+    if (out->count < LOG_MAX)
+        out->items[out->count++] = (struct seen){o->camera,   o->pts_us, o->infer_us,
+                                                 o->analysed, o->end,    o->gap};
+    pthread_cond_broadcast(&out->changed);
+    pthread_mutex_unlock(&out->lock);
+    observation_free(&o);
+}
+
+static void wait_out(struct out *out, int count)
+{
+    pthread_mutex_lock(&out->lock);
+    while (out->count < count)
+        pthread_cond_wait(&out->changed, &out->lock);
+    pthread_mutex_unlock(&out->lock);
+}
+
+struct stage {
+    struct out *out;
+    struct gate gate;
+    struct detector *detector;
+    struct detect *detect;
+};
+
+static void start_stage(struct stage *s, const struct detector_ops *ops, const char *model,
+                        int cameras, bool lossless)
+{
+    s->out = NEW(struct out);
+    pthread_mutex_init(&s->out->lock, NULL);
+    pthread_cond_init(&s->out->changed, NULL);
+    gate_init(&s->gate);
+    struct detect_conf conf;
+    opt_defaults(&detect_section, &conf);
+    STR_COPY(conf.model, model);
+    struct err err = {0};
+    if (!detector_open(&conf, ops, &s->detector, &err))
+        fail_msg("%s", err.msg);
+    struct detect_params params = {.detector = s->detector,
+                                   .cameras = cameras,
+                                   .lossless = lossless,
+                                   .clock = &clock_real,
+                                   .sink = write_down,
+                                   .sink_ctx = s->out};
+    CHECK(detect_start(&params, &s->detect, &err));
+}
+
+static void stop_stage(struct stage *s)
+{
+    detect_stop(&s->detect);
+    CHECK(!s->detect);
+    detector_close(&s->detector);
+    gate_done(&s->gate);
+    pthread_mutex_destroy(&s->out->lock);
+    pthread_cond_destroy(&s->out->changed);
+    free(s->out);
+}
+
+enum what { LOOK, BEAT, GAP_BEAT, END };
+
+static void push(struct stage *s, int camera, int64_t pts_us, enum what what)
+{
+    struct observation *o = observation_new(camera);
+    o->pts_us = pts_us;
+    if (what != END)
+        o->frame = gate_frame(&s->gate, camera, pts_us);
+    o->analyse = what == LOOK;
+    o->gap = what == GAP_BEAT;
+    o->end = what == END;
+    detect_push(s->detect, o);
+}
+
+static void check_out(struct stage *s, const char *expected)
+{
+    char text[256] = "";
+    size_t n = 0;
+    for (int i = 0; i < s->out->count; i++) {
+        const struct seen *at = &s->out->items[i];
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%c%lld%s%s%s", i ? " " : "",
+                              'a' + at->camera, (long long)at->pts_us, at->analysed ? "!" : "",
+                              at->gap ? "~" : "", at->end ? "." : "");
+    }
+    CHECK_STR(text, expected);
+}
+
+/* Live: while the detector is busy with 1, the newest of what comes takes the slot. */
+static void live_the_newest_wins(void **state)
+{
+    (void)state;
+    struct stage s;
+    start_stage(&s, &detector_gated, "", 1, false);
+    push(&s, 0, 1, LOOK);
+    gate_wait_arrived(&s.gate, 1);
+    push(&s, 0, 2, LOOK);
+    push(&s, 0, 3, LOOK);
+    push(&s, 0, 4, LOOK);
+    gate_open(&s.gate, 2);
+    wait_out(s.out, 2);
+    struct detect_stats stats = detect_stats(s.detect);
+    CHECK_INT(stats.overwritten, 2);
+    CHECK_INT(stats.inferences, 2);
+    CHECK_INT(stats.failed, 0);
+    check_out(&s, "a1! a4!");
+    stop_stage(&s);
+}
+
+static void what_nobody_looks_at_gives_way(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum what first, second;
+        const char *expected;
+        int overwritten;
+    } cases[] = {
+        {"a beat does not displace a look", LOOK, BEAT, "a1! a2!", 0},
+        {"a look displaces a beat", BEAT, LOOK, "a1! a3!", 0},
+        {"a beat displaces a beat", BEAT, BEAT, "a1! a3", 0},
+        {"a look displaces a look", LOOK, LOOK, "a1! a3!", 1},
+        {"the word of a gap is passed on to what displaces it", GAP_BEAT, LOOK, "a1! a3!~", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stage s;
+        start_stage(&s, &detector_gated, "", 1, false);
+        push(&s, 0, 1, LOOK);
+        gate_wait_arrived(&s.gate, 1);
+        push(&s, 0, 2, cases[i].first);
+        push(&s, 0, 3, cases[i].second);
+        gate_open(&s.gate, 2);
+        wait_out(s.out, 2);
+        CHECK_INT(detect_stats(s.detect).overwritten, cases[i].overwritten);
+        check_out(&s, cases[i].expected);
+        stop_stage(&s);
+    }
+}
+
+/* A gap that had to give way itself is told by the next one that comes through. */
+static void the_word_of_a_gap_is_not_lost(void **state)
+{
+    (void)state;
+    struct stage s;
+    start_stage(&s, &detector_gated, "", 2, false);
+    push(&s, 0, 1, LOOK);
+    gate_wait_arrived(&s.gate, 1);
+    push(&s, 0, 2, LOOK);
+    push(&s, 0, 3, GAP_BEAT);
+    gate_open(&s.gate, 3);
+    wait_out(s.out, 2);
+    push(&s, 1, 1, BEAT);
+    wait_out(s.out, 3);
+    push(&s, 0, 4, LOOK);
+    wait_out(s.out, 4);
+    push(&s, 0, 5, BEAT);
+    wait_out(s.out, 5);
+    check_out(&s, "a1! a2! b1 a4!~ a5");
+    stop_stage(&s);
+}
+
+/* A pusher waits for room; on a thread of its own, to see that the others do not. */
+static void push_the_end(void *arg)
+{
+    push(arg, 0, 9, END);
+}
+
+static void the_end_is_never_lost(void **state)
+{
+    (void)state;
+    static const enum what before[] = {LOOK, BEAT};
+    for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+        struct stage s;
+        start_stage(&s, &detector_gated, "", 1, false);
+        push(&s, 0, 1, LOOK);
+        gate_wait_arrived(&s.gate, 1);
+        push(&s, 0, 2, before[i]);
+        struct thread *pusher;
+        CHECK(thread_start(&pusher, ROLE_NONE, "pusher", push_the_end, &s, NULL));
+        gate_open(&s.gate, 2);
+        thread_join(&pusher);
+        wait_out(s.out, 3);
+        check_out(&s, before[i] == LOOK ? "a1! a2! a9." : "a1! a2 a9.");
+        stop_stage(&s);
+    }
+}
+
+#define MANY 300
+
+struct pusher {
+    struct stage *stage;
+    int camera;
+};
+
+static void push_many(void *arg)
+{
+    const struct pusher *p = arg;
+    for (int i = 0; i < MANY; i++)
+        push(p->stage, p->camera, i, i % 3 ? LOOK : BEAT);
+    push(p->stage, p->camera, MANY, END);
+}
+
+static void lossless_keeps_everything_in_order(void **state)
+{
+    (void)state;
+    enum { CAMERAS = 3 };
+    struct stage s;
+    start_stage(&s, &detector_gated, "", CAMERAS, true);
+    gate_open(&s.gate, CAMERAS * MANY);
+    struct pusher pushers[CAMERAS];
+    struct thread *threads[CAMERAS];
+    for (int i = 0; i < CAMERAS; i++) {
+        pushers[i] = (struct pusher){&s, i};
+        CHECK(thread_start(&threads[i], ROLE_NONE, "pusher", push_many, &pushers[i], NULL));
+    }
+    for (int i = 0; i < CAMERAS; i++)
+        thread_join(&threads[i]);
+    wait_out(s.out, CAMERAS * (MANY + 1));
+    CHECK_INT(detect_stats(s.detect).overwritten, 0);
+    CHECK_INT(detect_stats(s.detect).inferences, CAMERAS * MANY * 2 / 3);
+    int next[CAMERAS] = {0};
+    for (int i = 0; i < s.out->count; i++) {
+        const struct seen *at = &s.out->items[i];
+        CHECK_INT(at->pts_us, next[at->camera]);
+        CHECK_INT(at->end, at->pts_us == MANY);
+        CHECK_INT(at->analysed, !at->end && at->pts_us % 3 != 0);
+        next[at->camera]++;
+    }
+    stop_stage(&s);
+}
+
+/* With every slot full, the cameras come in turn, however eager one of them is. */
+static void cameras_take_turns(void **state)
+{
+    (void)state;
+    struct stage s;
+    start_stage(&s, &detector_gated, "", 3, false);
+    push(&s, 0, 1, LOOK);
+    gate_wait_arrived(&s.gate, 1);
+    push(&s, 2, 1, LOOK);
+    push(&s, 0, 2, LOOK);
+    push(&s, 1, 1, LOOK);
+    gate_open(&s.gate, 1); /* 0 is done, 1 is next */
+    gate_wait_arrived(&s.gate, 2);
+    push(&s, 1, 2, LOOK); /* would overtake 2 and 0 */
+    gate_open(&s.gate, 4);
+    wait_out(s.out, 5);
+    check_out(&s, "a1! b1! c1! a2! b2!");
+    stop_stage(&s);
+}
+
+static void stopping_finishes_what_is_in_the_slots(void **state)
+{
+    (void)state;
+    struct stage s;
+    start_stage(&s, &detector_gated, "", 2, false);
+    push(&s, 0, 1, LOOK);
+    gate_wait_arrived(&s.gate, 1);
+    push(&s, 0, 2, LOOK);
+    push(&s, 1, 2, BEAT);
+    gate_open(&s.gate, 2);
+    detect_stop(&s.detect);
+    check_out(&s, "a1! b2 a2!");
+    stop_stage(&s);
+}
+
+/* A look that failed says nothing about what is there. */
+static void a_failing_detector_is_no_absence(void **state)
+{
+    (void)state;
+    struct stage s;
+    start_stage(&s, &detector_bright, "fail", 1, true);
+    for (int i = 1; i <= 3; i++)
+        push(&s, 0, i, LOOK);
+    wait_out(s.out, 3);
+    check_out(&s, "a1 a2 a3");
+    CHECK_INT(detect_stats(s.detect).failed, 3);
+    CHECK_INT(detect_stats(s.detect).inferences, 0);
+    stop_stage(&s);
+}
+
+static void opening(void **state)
+{
+    (void)state;
+    struct detect_conf conf;
+    opt_defaults(&detect_section, &conf);
+    struct err err = {0};
+    struct detector *d = NULL;
+    STR_COPY(conf.model, "missing");
+    CHECK(!detector_open(&conf, &detector_bright, &d, &err));
+    CHECK(!d);
+    CHECK_INT(err.code, ERR_NOT_FOUND);
+    conf.model[0] = '\0';
+    CHECK(detector_open(&conf, NULL, &d, &err));
+    CHECK_STR(detector_info(d)->name, "motion only");
+    CHECK_CONTAINS(detector_info(d)->reason, "no model configured");
+    CHECK_INT(detector_info(d)->width, 0);
+    detector_close(&d);
+    CHECK(!d);
+    detector_close(&d);
+}
+
+/* Without a model, what moves is an object of its own kind; a change of light is none. */
+static void motion_only(void **state)
+{
+    (void)state;
+    struct detect_conf conf;
+    opt_defaults(&detect_section, &conf);
+    struct detector *d = NULL;
+    CHECK(detector_open(&conf, &detector_motion, &d, NULL));
+    AUTO(free_ptr) struct detections *found = NEW(struct detections);
+    struct motion_result motion = {.active = true, .box_count = MOTION_BOXES_MAX};
+    for (int i = 0; i < MOTION_BOXES_MAX; i++)
+        motion.boxes[i] = (struct box){0.01f * (float)i, 0.2f, 0.5f, 0.6f};
+    CHECK(detector_run(d, NULL, &motion, found, NULL));
+    CHECK_INT(found->count, MOTION_BOXES_MAX);
+    CHECK_STR(found->items[3].label, "motion");
+    CHECK_INT(label_kind(found->items[3].label), KIND_OTHER);
+    CHECK_NEAR(found->items[3].box.x0, 0.03, 1e-6);
+    motion.lighting = true;
+    CHECK(detector_run(d, NULL, &motion, found, NULL));
+    CHECK_INT(found->count, 0);
+    detector_close(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(live_the_newest_wins),
+        cmocka_unit_test(what_nobody_looks_at_gives_way),
+        cmocka_unit_test(the_word_of_a_gap_is_not_lost),
+        cmocka_unit_test(the_end_is_never_lost),
+        cmocka_unit_test(lossless_keeps_everything_in_order),
+        cmocka_unit_test(cameras_take_turns),
+        cmocka_unit_test(stopping_finishes_what_is_in_the_slots),
+        cmocka_unit_test(a_failing_detector_is_no_absence),
+        cmocka_unit_test(opening),
+        cmocka_unit_test(motion_only),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
