@@ -44,7 +44,7 @@ static struct fy_document *parse_once(struct conf_reader *r, const char *work, b
     struct fy_parse_cfg cfg = {
         /* Duplicates are found by the reader, which knows where the first one is. */
         .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_ALLOW_DUPLICATE_KEYS | FYPCF_JSON_NONE |
-                 FYPCF_DEFAULT_VERSION_1_2,
+                 FYPCF_SLOPPY_FLOW_INDENTATION | FYPCF_DEFAULT_VERSION_1_2,
         .diag = diag,
     };
     struct fy_document *document = fy_document_build_from_string(&cfg, work, r->bytes);

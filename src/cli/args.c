@@ -213,9 +213,10 @@ static void usage_row(FILE *out, const struct opt *row)
     opt_allowed(row, allowed, sizeof allowed);
     bool bounded = row->type != OPT_TYPE_BOOL && row->type != OPT_TYPE_TEXT &&
                    row->type != OPT_TYPE_LIST;
-    snprintf(text, sizeof text, "%s%s%s%s%s%s", row->help ? row->help : "",
-             bounded ? " Allowed: " : "", bounded ? allowed : "", bounded ? "." : "",
-             row->def && *row->def ? " Default: " : "", row->def ? row->def : "");
+    bool preset = row->def && *row->def;
+    snprintf(text, sizeof text, "%s%s%s%s%s%s%s", row->help ? row->help : "",
+             bounded || preset ? " (" : "", bounded ? allowed : "", bounded && preset ? "; " : "",
+             preset ? "default " : "", preset ? row->def : "", bounded || preset ? ")" : "");
     put_wrapped(out, text, HELP_INDENT, HELP_INDENT);
 }
 

@@ -362,7 +362,7 @@ static void write_file(const char *path, const char *text, mode_t mode)
 static void secrets_and_environment(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/XXXXXX";
+    char folder[] = "hsi-conf-XXXXXX";
     CHECK(mkdtemp(folder) != NULL);
     char path[64];
     snprintf(path, sizeof path, "%s/secrets.yaml", folder);
