@@ -140,6 +140,8 @@ static void publish(struct store *s, int done)
     for (int i = 0; i < done; i++) {
         if (b->messages[i])
             bus_publish(s->bus, TAKE(b->messages[i]));
+        if (s->conf->snapshots && is_opening(b->events[i]) && s->late.count < STORE_LATE_MAX)
+            s->late.events[s->late.count++] = TAKE(b->events[i]);
         event_unref(&b->events[i]);
     }
     b->count -= done;
@@ -221,4 +223,40 @@ bool store_gather(struct store *s, int64_t idle_us)
     if (b->count > 0)
         s->next_commit_us = clock_mono_us(&clock_real) + s->conf->group_us;
     return !closed;
+}
+
+/* Nothing to do if a later change was faster. */
+static bool write_late_pictures(struct store *s, const struct event *e, struct err *err)
+{
+    int revision;
+    if (!db_event_revision(s->db, &e->id, &revision, err))
+        return false;
+    struct snapshot_rows none = {0}, fresh;
+    return revision != e->revision ||
+           (snapshot_write(s->dir, e, &none, &s->log, &fresh, err) &&
+            db_put_snapshots(s->db, &e->id, &fresh, err));
+}
+
+void store_write_late(struct store *s)
+{
+    ASSERT_ON(ROLE_STORE);
+    struct late *late = &s->late;
+    while (late->count > 0 && (s->batch.flush || queue_stats(s->queue).depth == 0)) {
+        AUTO(event_unref) struct event *e = late->events[0];
+        late->count--;
+        memmove(late->events, late->events + 1, (size_t)late->count * sizeof late->events[0]);
+        struct err err = {0};
+        if (db_begin(s->db, &err) && write_late_pictures(s, e, &err) && db_commit(s->db, &err))
+            continue;
+        /* Not tried again: the event's next change brings them, or says why not. */
+        db_rollback(s->db);
+        log_err(&s->log, LOG_DEBUG, &err);
+    }
+}
+
+void store_drop_late(struct store *s)
+{
+    for (int i = 0; i < s->late.count; i++)
+        event_unref(&s->late.events[i]);
+    s->late.count = 0;
 }

@@ -10,3 +10,10 @@ bool store_gather(struct store *store, int64_t idle_us);
 /* Commits the batch and publishes it; tries again until it succeeds. False only if the store is
  * closing and its time is up: the batch is as it was. */
 bool store_commit(struct store *store);
+
+/* Writes the pictures of openings, as long as nothing else waits or somebody waits for all of it.
+ */
+void store_write_late(struct store *store);
+
+/* Forgets them: at the end, the closing change has brought them. */
+void store_drop_late(struct store *store);

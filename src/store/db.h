@@ -46,6 +46,10 @@ NODISCARD bool db_put_event(struct db *db, const struct event *event,
                             const struct snapshot_rows *snapshots, const char *json,
                             int64_t *ret_seq, struct err *err);
 
+/* Pictures alone, of an event that is there. */
+NODISCARD bool db_put_snapshots(struct db *db, const struct uuid *event,
+                                const struct snapshot_rows *snapshots, struct err *err);
+
 /* --- keeping house --- */
 
 struct event_key {

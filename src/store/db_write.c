@@ -152,8 +152,8 @@ static int64_t total_bytes(const struct snapshot_rows *rows)
     return total;
 }
 
-static bool put_snapshots(struct db *db, const struct uuid *event, const struct snapshot_rows *rows,
-                          struct err *err)
+bool db_put_snapshots(struct db *db, const struct uuid *event, const struct snapshot_rows *rows,
+                      struct err *err)
 {
     struct snapshot_rows before;
     if (rows->count == 0)
@@ -182,7 +182,7 @@ bool db_put_event(struct db *db, const struct event *e, const struct snapshot_ro
     int64_t seq;
     if (!put_outbox(db, e, json, &seq, err) || !put_event_row(db, e, seq, err) ||
         !put_tracks(db, e, err) || !put_reasons(db, e, err) || !put_detections(db, e, err) ||
-        !put_snapshots(db, &e->id, snapshots, err))
+        !db_put_snapshots(db, &e->id, snapshots, err))
         return false;
     db->pending_seq = seq;
     *ret_seq = seq;
@@ -203,7 +203,7 @@ bool db_close_crashed(struct db *db, const struct uuid *event,
     query_bind_key(&row, event);
     query_bind_text(&row, reason);
     query_bind_int(&row, seq);
-    if (!query_run(&row, err) || !put_snapshots(db, event, snapshots, err))
+    if (!query_run(&row, err) || !db_put_snapshots(db, event, snapshots, err))
         return false;
     db->pending_seq = seq;
     return true;

@@ -15,6 +15,9 @@
 #define STORE_BATCH_MAX 64
 #define STORE_QUEUE_MAX 128
 
+/* One per camera is the usual; what finds no room gets its pictures with its next change. */
+#define STORE_LATE_MAX 64
+
 /* Somebody who waits for what was put before; on the caller's stack. */
 struct flush {
     bool tidy; /* and for a round of retention */
@@ -33,6 +36,12 @@ struct batch {
     struct bus_message *messages[STORE_BATCH_MAX]; /* owned; of the transaction under way */
     int64_t pictures_us; /* the transaction under way has spent on pictures */
     struct flush *flush; /* came last, and ends the batch; NULL: nobody waits */
+};
+
+/* Openings that were published without their pictures, which follow when nothing else waits. */
+struct late {
+    int count;
+    struct event *events[STORE_LATE_MAX]; /* owned, oldest first */
 };
 
 /* Where retention is in its round. */
@@ -57,6 +66,7 @@ struct store {
     /* owned by the store thread */
     struct db *db;
     struct batch batch;
+    struct late late;
     struct json json;
     struct retention retention;
     int64_t next_commit_us; /* real clock: not before, unless the batch is full */

@@ -117,9 +117,12 @@ static void store_main(void *arg)
             give_up(s);
             open = false;
         }
+        if (open)
+            store_write_late(s);
         more_to_retain = open && store_retain(s);
         serve_flush(s);
     }
+    store_drop_late(s);
     db_close(&s->db);
 }
 

@@ -34,14 +34,20 @@ struct store_params {
  * it. */
 NODISCARD bool store_open(const struct store_params *params, struct store **ret, struct err *err);
 
-/* Commits what was put, stops the thread, closes. */
+/* Commits what was put, stops the thread, closes. If that fails for 5 s it gives up, with an error
+ * in the log that says how many changes are lost. */
 void store_close(struct store **store);
 
 /* Takes the change (an event snapshot with its verdict). Blocks when the store is behind: events
- * may not be dropped. Any thread; changes of one event must come from one thread, in order. */
+ * may not be dropped. Any thread; changes of one event must come from one thread, in order.
+ *
+ * Pictures are encoded on the store thread, some 15 ms for the two of a track and as much again for
+ * the disk. News of an opening (revision 0) does not wait for them: they follow when nothing else
+ * waits, and the event's next change names them. */
 void store_put_event(struct store *store, struct event *event);
 
-/* Waits until everything put before is committed. */
+/* Waits until everything put before is committed, pictures too; for ever, if the disk never
+ * recovers. */
 void store_flush(struct store *store);
 
 struct store_stats {
