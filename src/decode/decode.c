@@ -77,8 +77,8 @@ static bool open_codec(const AVCodecParameters *params, AVCodecContext **ret, st
 }
 
 /* Planar pictures with more or other chroma than 4:2:0: each plane scaled to its size there. */
-static int convert_planar(const AVFrame *p, const AVPixFmtDescriptor *format,
-                          uint8_t *const dst[3], const int stride[3])
+static int convert_planar(const AVFrame *p, const AVPixFmtDescriptor *format, uint8_t *const dst[3],
+                          const int stride[3])
 {
     for (int i = 0; i < 3; i++) {
         int w = i ? AV_CEIL_RSHIFT(p->width, format->log2_chroma_w) : p->width;
@@ -90,7 +90,8 @@ static int convert_planar(const AVFrame *p, const AVPixFmtDescriptor *format,
     return 0;
 }
 
-/* How to make planar 4:2:0 of a picture that is not; the formats cameras and pictures really have. */
+/* How to make planar 4:2:0 of a picture that is not; the formats cameras and pictures really have.
+ */
 static int convert_pixels(const AVFrame *p, uint8_t *const dst[3], const int stride[3])
 {
     uint8_t *const *s = p->data;
@@ -144,6 +145,9 @@ static void free_picture(void *backing)
 static bool fill_frame(AVFrame *picture, struct frame *f, struct err *err)
 {
     enum AVPixelFormat format = picture->format;
+    if (picture->width > FRAME_SIDE_MAX || picture->height > FRAME_SIDE_MAX)
+        return err_set(err, ERR_INVALID, "pictures of %dx%d are larger than %d on a side",
+                       picture->width, picture->height, FRAME_SIDE_MAX);
     f->full_range = picture->color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P ||
                     format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P ||
                     format == AV_PIX_FMT_YUVJ440P;
@@ -313,7 +317,11 @@ static bool first_picture(AVFormatContext *input, struct frame **ret, struct err
 bool decode_still(const char *path, struct frame **ret, struct err *err)
 {
     AVFormatContext *input = NULL;
-    int rc = avformat_open_input(&input, path, NULL, NULL);
+    AVDictionary *options = NULL;
+    /* Neither the path nor what stands in the file may reach into the network. */
+    av_dict_set(&options, "protocol_whitelist", "file,crypto,data", 0);
+    int rc = avformat_open_input(&input, path, NULL, &options);
+    av_dict_free(&options);
     if (rc < 0)
         return err_set(err, rc == AVERROR(ENOENT) ? ERR_NOT_FOUND : ERR_INVALID,
                        "cannot open picture %s: %s", path, av_err2str(rc));
