@@ -132,7 +132,9 @@ static void set_state(struct capture *c, enum camera_state state, const char *re
 static void note_progress(struct capture *c, int64_t us)
 {
     int64_t all_us = c->ops->duration_us ? c->ops->duration_us(c->priv) : TIME_UNKNOWN;
-    int permille = all_us == TIME_UNKNOWN ? -1 : (int)CLAMP(us * 1000 / all_us, 0, 1000);
+    int permille = -1;
+    if (all_us != TIME_UNKNOWN) /* a double: stamps of a damaged file may be anything */
+        permille = (int)CLAMP((double)us * 1000 / (double)all_us, 0.0, 1000.0);
     atomic_store_explicit(&c->progress_permille, permille, memory_order_relaxed);
 }
 
@@ -167,6 +169,9 @@ static bool read_all(struct capture *c, struct err *err)
         struct packet *p = NULL;
         if (!c->ops->read(c->priv, &p, err))
             return false;
+        if (!p && !online)
+            return err_set(err, c->live ? ERR_UNAVAILABLE : ERR_INVALID,
+                           "there are no pictures in it");
         if (!p)
             return true;
         if (!online)

@@ -1,6 +1,8 @@
 /* Cameras over RTSP and RTSPS, and every file libavformat reads. */
 #include "capture/capture.h"
 
+#include "capture/timeline.h"
+
 #include <ctype.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -188,9 +190,11 @@ static struct packet *wrap(struct lavf *l, AVPacket *av)
     struct packet *p = packet_new(av, l->stream);
     int64_t stamp = av->pts != AV_NOPTS_VALUE ? av->pts : av->dts;
     int64_t start = video->start_time != AV_NOPTS_VALUE ? video->start_time : 0;
-    p->pts_us = stamp == AV_NOPTS_VALUE
-                    ? TIME_UNKNOWN
-                    : av_rescale_q(stamp - start, video->time_base, AV_TIME_BASE_Q);
+    int64_t since_start;
+    bool known = stamp != AV_NOPTS_VALUE && !__builtin_sub_overflow(stamp, start, &since_start);
+    p->pts_us = known ? av_rescale_q(since_start, video->time_base, AV_TIME_BASE_Q) : TIME_UNKNOWN;
+    if (p->pts_us < -STAMP_MAX_US || p->pts_us > STAMP_MAX_US)
+        p->pts_us = TIME_UNKNOWN;
     if (l->creation_wall_us != TIME_UNKNOWN && p->pts_us != TIME_UNKNOWN)
         p->wall_us = l->creation_wall_us + p->pts_us;
     p->key = av->flags & AV_PKT_FLAG_KEY;

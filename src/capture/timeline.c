@@ -4,8 +4,6 @@
 #define REORDER_US    (1 * US_PER_S) /* pictures may come out of order by this much (B-frames) */
 #define STEP_START_US (100 * US_PER_MS)
 #define STEP_AHEAD_US (1 * US_PER_S)
-/* 142 years: what lies beyond is no stamp but damage, and would overflow where it is added to. */
-#define STAMP_MAX_US (INT64_C(1) << 52)
 
 void timeline_init(struct timeline *t, bool realtime)
 {

@@ -8,6 +8,9 @@
 
 #include "base/clock.h"
 
+/* 142 years: what lies beyond is no stamp but damage, and would overflow where it is added to. */
+#define STAMP_MAX_US (INT64_C(1) << 52)
+
 struct timeline {
     bool realtime;
     bool anchored;     /* offset_us is valid */
@@ -22,8 +25,8 @@ void timeline_init(struct timeline *t, bool realtime);
 /* The connection was lost or the file starts over: the next stamp is anchored afresh. */
 void timeline_restart(struct timeline *t);
 
-/* Where a picture stamped stamp_us (TIME_UNKNOWN or absurd: no stamp) belongs. *ret_jump: the stamps jumped,
- * so what was predicted from the pictures before is void. */
+/* Where a picture stamped stamp_us (TIME_UNKNOWN or absurd: no stamp) belongs. *ret_jump: the
+ * stamps jumped, so what was predicted from the pictures before is void. */
 int64_t timeline_map(struct timeline *t, int64_t stamp_us, int64_t now_us, int64_t now_wall_us,
                      bool *ret_jump);
 
