@@ -13,12 +13,15 @@
 
 #define PROBE_US    "2000000" /* longest look at a live stream before its first picture */
 #define PROBE_BYTES "2000000"
+#define RATE_USUAL  25 /* pictures a second, of a recording that says nothing about time */
 
 struct lavf {
     AVFormatContext *input;
     struct stream *stream;
-    int index;                /* of the video stream */
+    int index; /* of the video stream */
+    bool live;
     int64_t creation_wall_us; /* of the recording, TIME_UNKNOWN if it does not say */
+    int64_t unstamped;        /* packets of a recording without stamps */
     const atomic_bool *stop;
     int64_t deadline_us; /* monotonic; a blocking call is given up after it */
     int64_t timeout_us;
@@ -162,6 +165,7 @@ static bool lavf_open(void *priv, const struct capture_conf *conf, const atomic_
 {
     struct lavf *l = priv;
     l->stop = stop;
+    l->live = is_rtsp(conf->url);
     l->timeout_us = conf->timeout_us;
     extend_deadline(l);
     if (!connect_input(l, conf, err))
@@ -184,6 +188,17 @@ static bool lavf_open(void *priv, const struct capture_conf *conf, const atomic_
     return true;
 }
 
+/* Bare streams (.h264, .265) carry no stamps: their pictures follow each other at the rate they
+ * declare. */
+static int64_t counted_stamp_us(struct lavf *l)
+{
+    const AVStream *video = l->input->streams[l->index];
+    AVRational rate = video->avg_frame_rate.num > 0 ? video->avg_frame_rate : video->r_frame_rate;
+    if (rate.num <= 0 || rate.den <= 0)
+        rate = (AVRational){RATE_USUAL, 1};
+    return av_rescale_q(l->unstamped++, av_inv_q(rate), AV_TIME_BASE_Q);
+}
+
 static struct packet *wrap(struct lavf *l, AVPacket *av)
 {
     const AVStream *video = l->input->streams[l->index];
@@ -195,6 +210,8 @@ static struct packet *wrap(struct lavf *l, AVPacket *av)
     p->pts_us = known ? av_rescale_q(since_start, video->time_base, AV_TIME_BASE_Q) : TIME_UNKNOWN;
     if (p->pts_us < -STAMP_MAX_US || p->pts_us > STAMP_MAX_US)
         p->pts_us = TIME_UNKNOWN;
+    if (stamp == AV_NOPTS_VALUE && !l->live)
+        p->pts_us = counted_stamp_us(l);
     if (l->creation_wall_us != TIME_UNKNOWN && p->pts_us != TIME_UNKNOWN)
         p->wall_us = l->creation_wall_us + p->pts_us;
     p->key = av->flags & AV_PKT_FLAG_KEY;

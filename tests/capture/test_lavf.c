@@ -5,6 +5,7 @@
 #include "capture/capture.h"
 #include "double/clip.h"
 
+#include <libavcodec/codec_par.h>
 #include <libavcodec/packet.h>
 #include <stdlib.h>
 
@@ -119,6 +120,41 @@ static void packets_with_stamps_to_the_end(void **state)
         close_source(&s);
         clip_done(&clip);
     }
+    clip_folder_done(&folder);
+}
+
+/* A bare stream has no stamps at all; without any its pictures would come all at once. */
+static void a_bare_stream_is_stamped_by_its_rate(void **state)
+{
+    (void)state;
+    struct clip_spec spec = {"libx264", 64, 48, 20, 30, .paint = clip_paint_number};
+    struct clip clip;
+    if (!clip_encode(&spec, &clip))
+        SKIP("this libavcodec has no libx264");
+    struct clip_folder folder = clip_folder_new();
+    char path[512];
+    in_folder(path, sizeof path, &folder, "a.h264");
+    FILE *file = fopen(path, "wb");
+    const AVCodecParameters *params = clip.stream->params;
+    fwrite(params->extradata, 1, (size_t)params->extradata_size, file);
+    for (int i = 0; i < clip.count; i++)
+        fwrite(clip.items[i]->av->data, 1, (size_t)clip.items[i]->av->size, file);
+    fclose(file);
+    struct source s = {0};
+    struct err err = {0};
+    CHECK(open_source(&s, path, &err));
+    int64_t step_us = 0;
+    for (int i = 0; i < 30; i++) {
+        AUTO(packet_unref) struct packet *p = NULL;
+        CHECK(capture_lavf.read(s.priv, &p, &err));
+        assert_non_null(p);
+        if (i == 1)
+            step_us = p->pts_us;
+        CHECK_NEAR(p->pts_us, i * step_us, 2);
+    }
+    CHECK(step_us == 40000 || step_us == 50000); /* libavformat's guess, or the headers' word */
+    close_source(&s);
+    clip_done(&clip);
     clip_folder_done(&folder);
 }
 
@@ -251,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_source),
         cmocka_unit_test(packets_with_stamps_to_the_end),
+        cmocka_unit_test(a_bare_stream_is_stamped_by_its_rate),
         cmocka_unit_test(what_is_refused_says_why),
         cmocka_unit_test(files_do_not_reach_into_the_network),
         cmocka_unit_test(a_camera_that_is_not_there),
