@@ -232,9 +232,8 @@ static bool write_late_pictures(struct store *s, const struct event *e, struct e
     if (!db_event_revision(s->db, &e->id, &revision, err))
         return false;
     struct snapshot_rows none = {0}, fresh;
-    return revision != e->revision ||
-           (snapshot_write(s->dir, e, &none, &s->log, &fresh, err) &&
-            db_put_snapshots(s->db, &e->id, &fresh, err));
+    return revision != e->revision || (snapshot_write(s->dir, e, &none, &s->log, &fresh, err) &&
+                                       db_put_snapshots(s->db, &e->id, &fresh, err));
 }
 
 void store_write_late(struct store *s)

@@ -84,8 +84,11 @@ struct store {
     int64_t give_up_us; /* real clock, when closing */
 };
 
-/* Closes what an earlier process left open, sweeps away pictures without an event. */
+/* Closes what an earlier process left open. */
 NODISCARD bool store_recover(struct store *store, struct err *err);
+
+/* Removes pictures without an event, which a crash leaves behind; before the first change. */
+void store_sweep(struct store *store);
 
 /* One step of retention, if one is due, of at most some ten milliseconds. Returns true if there is
  * more to do. */

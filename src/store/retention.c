@@ -9,7 +9,7 @@
 #define ROUND_US (60 * US_PER_S)
 
 /* Rows in one step: some ten milliseconds on a slow disk. */
-#define STEP_ROWS   2000
+#define STEP_ROWS   1000
 #define STEP_EVENTS 16
 
 /* Looked at in one step; most are the rows of superseded changes. */
@@ -56,11 +56,21 @@ bool store_recover(struct store *s, struct err *err)
     } while (count == RECOVER_AT_ONCE);
     if (total > 0)
         log_warn(&s->log, "closed %d events that an earlier run left open", total);
-    int64_t swept = snapshot_sweep(s->dir, is_wanted, s->db, err);
+    return true;
+}
+
+void store_sweep(struct store *s)
+{
+    ASSERT_ON(ROLE_STORE);
+    struct err err = {0};
+    int64_t swept = snapshot_sweep(s->dir, is_wanted, s->db, &err);
     if (swept > 0)
         log_info(&s->log, "removed the pictures of %lld events that were never stored",
                  (long long)swept);
-    return swept >= 0;
+    if (swept < 0) {
+        (void)err_wrap(&err, "pictures without an event stay until the next start");
+        log_err(&s->log, LOG_WARN, &err);
+    }
 }
 
 /* The first id that is young enough: ids begin with the millisecond they were made. */

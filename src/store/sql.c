@@ -95,5 +95,5 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_PAGE_COUNT] = "PRAGMA page_count",
     [SQL_FREE_PAGES] = "PRAGMA freelist_count",
     [SQL_PAGE_BYTES] = "PRAGMA page_size",
-    [SQL_VACUUM_STEP] = "PRAGMA incremental_vacuum(512)",
+    [SQL_VACUUM_STEP] = "PRAGMA incremental_vacuum(128)",
 };

@@ -110,6 +110,8 @@ static void store_main(void *arg)
     struct err err = {0};
     bool opened = open_database(s, &err);
     announce(s, opened, &err);
+    if (opened)
+        store_sweep(s);
     bool more_to_retain = false;
     for (bool open = opened; open;) {
         open = store_gather(s, more_to_retain ? 0 : IDLE_US);

@@ -202,6 +202,7 @@ static void pictures_without_an_event_are_swept_away(void **state)
         close(fd);
     }
     fixture_open(f);
+    store_flush(f->store);
     CHECK_INT(disk_usage(f).directories, 2); /* the event's, and what is not ours to touch */
     CHECK_INT(disk_usage(f).files, 3);
     CHECK_INT(access(path, F_OK), 0);
