@@ -32,9 +32,9 @@ class Failed(Exception):
     """A step found something; the text is shown."""
 
 
-def output(command, **kwargs):
+def output(command, folder='', **kwargs):
     try:
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        done = subprocess.run(command, cwd=os.path.join(ROOT, folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors='replace', stdin=subprocess.DEVNULL, check=False, **kwargs)
     except FileNotFoundError:
         raise Failed(f'{command[0]} is not installed; run tools/setup check') from None
@@ -146,6 +146,11 @@ def step_spelling(build):
     return must(['codespell', '--ignore-words-list', ','.join(SPELLING_KNOWN), *names])
 
 
+def step_web(build):
+    """esbuild drops types without looking at them; the compiler looks."""
+    return must(['npm', 'run', '--silent', 'check'], folder='web')
+
+
 def step_cppcheck(build):
     cache = os.path.join(ROOT, build, 'check', 'cppcheck')
     os.makedirs(cache, exist_ok=True)
@@ -185,17 +190,16 @@ def step_warnings(build):
     return 'none from gcc and clang'
 
 
-def sanitized(name, sanitize, environment, wrapper=None):
+def sanitized(name, sanitize, environment, prefix=None):
     folder = f'build-{name}'
     if not os.path.exists(os.path.join(ROOT, folder, 'build.ninja')):
         must(['meson', 'setup', folder, f'-Db_sanitize={sanitize}', '-Db_lundef=false',
               '--buildtype=debugoptimized'])
     text = must(['ninja', '-C', folder, f'-j{jobs()}'])
-    command = [sys.executable, 'tools/run_tests.py', folder]
-    if wrapper:
-        command += ['--wrapper', wrapper]
     # A sanitizer slows a test down five to fifteen times.
-    command += ['--', '--timeout-multiplier', '6']
+    command = [sys.executable, 'tools/run_tests.py', folder, '--slow', '6']
+    if prefix:
+        command += ['--prefix', prefix]
     return text + must(command, env={**os.environ, **environment})
 
 
@@ -209,16 +213,16 @@ def step_asan(build):
 def step_tsan(build):
     suppressions = os.path.join(ROOT, 'tests', 'tsan.supp')
     # TSan wants its shadow memory at fixed addresses; kernels with 32 random bits put libraries there.
-    wrapper = None
+    prefix = None
     if shutil.which('setarch') and output(['setarch', '-R', 'true'])[0] == 0:
-        wrapper = 'setarch -R'
+        prefix = 'setarch -R'
     return sanitized('tsan', 'thread', {
         'TSAN_OPTIONS': f'suppressions={suppressions}:print_suppressions=0:second_deadlock_stack=1:exitcode=66'},
-        wrapper)
+        prefix)
 
 
 FAST = [('tree', step_tree), ('format', step_format), ('headers', step_headers), ('globals', step_globals),
-        ('docs', step_docs), ('spelling', step_spelling), ('cppcheck', step_cppcheck)]
+        ('docs', step_docs), ('spelling', step_spelling), ('web', step_web), ('cppcheck', step_cppcheck)]
 SLOW = [('warnings', step_warnings), ('tidy', step_tidy), ('asan+ubsan', step_asan), ('tsan', step_tsan)]
 
 

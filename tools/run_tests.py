@@ -73,11 +73,14 @@ def read_log(path):
                 yield json.loads(line)
 
 
-def run_meson(build, wrapper, extra):
+def run_meson(args):
     """Run meson, passing on its progress lines; its own summary counts executables and is left out."""
-    command = ['meson', 'test', '-C', build, '--no-rebuild', '--num-processes', str(jobs())] + extra
-    if wrapper:
-        command += ['--wrapper', wrapper]
+    command = ['meson', 'test', '-C', args.build, '--no-rebuild', '--num-processes', str(jobs()),
+               '--timeout-multiplier', str(args.slow)]
+    for suite in args.suite:
+        command += ['--suite', suite]
+    # Not meson's --wrapper, which renames the log: what is asked for here is inherited anyway.
+    command = args.prefix.split() + command
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors='replace', stdin=subprocess.DEVNULL)
     kept = []
@@ -121,14 +124,15 @@ def show_failure(test, outcome):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('build')
-    parser.add_argument('--wrapper', help='command that every test runs under')
-    parser.add_argument('extra', nargs='*', help='passed on to meson test')
+    parser.add_argument('--prefix', default='', help='command to run everything under, such as setarch -R')
+    parser.add_argument('--slow', type=float, default=1, help='how many times longer a test may take')
+    parser.add_argument('--suite', action='append', default=[], help='only this suite')
     args = parser.parse_args()
 
     log = os.path.join(args.build, 'meson-logs', 'testlog.json')
     if os.path.exists(log):
         os.unlink(log)
-    status, output = run_meson(args.build, args.wrapper, args.extra)
+    status, output = run_meson(args)
     if not os.path.exists(log):
         print(''.join(output))
         print(f'meson test ended with status {status} and wrote no log')
