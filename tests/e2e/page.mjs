@@ -127,7 +127,8 @@ await check('Escape closes it and gives the focus back', async () => {
 });
 
 await check('Tab reaches a visible control first', async () => {
-    await page.evaluate(() => document.activeElement?.blur());
+    await page.reload({ waitUntil: 'load' });
+    await page.waitForSelector('.row');
     await page.keyboard.press('Tab');
     const seen = await page.evaluate(() => {
         const box = document.activeElement.getBoundingClientRect();

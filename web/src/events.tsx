@@ -1,7 +1,7 @@
 // Events: what is happening now, and what happened before.
 import type { Level, SecurityEvent } from './api';
 import { LEVELS, pictureUrl } from './api';
-import { Badge, lasted, Moment, points, When, who } from './parts';
+import { Badge, lasted, Moment, points, soFar, When, who } from './parts';
 import * as state from './state';
 
 const REASONS_SHOWN = 4;
@@ -42,7 +42,8 @@ export function OpenEvents() {
                             <h3>{event.summary || who(event)}</h3>
                             <p class="quiet">
                                 <span class="pulse" aria-hidden="true" /> {event.camera} · since{' '}
-                                <Moment at={event.started_at} at_s={event.start_s} /> · {lasted(event)}
+                                <Moment at={event.started_at} at_s={event.start_s} />
+                                {soFar(event)}
                             </p>
                         </div>
                     </div>

@@ -15,7 +15,7 @@ function health(): Health {
     if (list.length === 0) return { mood: 'busy', text: 'No cameras yet' };
     const offline = list.filter((camera) => (camera.state ?? 'online') !== 'online').length;
     if (offline === 0)
-        return { mood: 'good', text: list.length === 1 ? 'Camera online' : `All ${list.length} cameras online` };
+        return { mood: 'good', text: list.length === 1 ? 'Camera online' : 'All cameras online' };
     return { mood: 'bad', text: `${offline} of ${list.length} cameras not online` };
 }
 

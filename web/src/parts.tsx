@@ -40,6 +40,9 @@ export function who(event: SecurityEvent): string {
     return [...counts].map(([label, count]) => (count > 1 ? `${count} × ${label}` : label)).join(', ');
 }
 
+/** " · 12 s", once there is something to tell. */
+export const soFar = (event: SecurityEvent) => (event.end_s - event.start_s < 1 ? '' : ` · ${lasted(event)}`);
+
 export const lasted = (event: SecurityEvent) => duration(event.end_s - event.start_s);
 
 export const points = (value: number) => (value < 0 ? `−${-value}` : `+${value}`);
