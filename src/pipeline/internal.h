@@ -25,11 +25,12 @@ struct camera {
     /* vision: the worker that holds the strand */
     struct decoder *decoder;
     struct motion *motion;
-    bool broken; /* this stream cannot be decoded; told once */
+    bool broken;        /* this stream cannot be decoded; told once */
+    struct err failure; /* why a recording could not be decoded; after its end for everybody */
     bool was_active;
     bool gap; /* the next frame follows an interruption */
     int64_t next_look_us, last_sent_us;
-    int64_t handed_us;     /* time spent on the decoder's pictures, which is not decoding */
+    int64_t handed_us; /* time spent on the decoder's pictures, which is not decoding */
 
     /* scene thread only */
     struct tracker *tracker;

@@ -226,9 +226,15 @@ bool pipeline_wait_ended(struct pipeline *p, int64_t timeout_us)
 
 bool pipeline_result(struct pipeline *p, struct err *err)
 {
-    for (int i = 0; i < p->camera_count; i++)
-        if (p->cameras[i].capture && !capture_result(p->cameras[i].capture, err))
+    for (int i = 0; i < p->camera_count; i++) {
+        const struct camera *c = &p->cameras[i];
+        if (c->capture && !capture_result(c->capture, err))
             return false;
+        if (c->failure.code != ERR_NONE) {
+            *err = c->failure;
+            return false;
+        }
+    }
     return true;
 }
 
@@ -285,6 +291,7 @@ struct pipeline_stats pipeline_stats(struct pipeline *p)
         s.frames += read_count(&c->frames);
         s.looks += read_count(&c->looks);
         s.skipped_packets += read_count(&c->skipped);
+        s.dropped_frames += read_count(&c->dropped);
         s.decode_us += read_count(&c->decode_us);
         s.motion_us += read_count(&c->motion_us);
     }

@@ -92,6 +92,19 @@ static void end_camera(struct camera *c, int64_t pts_us)
     detect_push(c->pipeline->detect, o);
 }
 
+/* A camera may send something else after the next reconnect; a recording will not. */
+static void note_failure(struct camera *c, struct err *err)
+{
+    c->broken = true;
+    if (c->pipeline->params.realtime) {
+        log_err(&c->log, LOG_ERROR, err);
+        return;
+    }
+    err_wrap(err, "%s", c->conf->capture.url);
+    redact_urls(err->msg);
+    c->failure = *err;
+}
+
 static void see_packet(struct camera *c, struct packet *packet)
 {
     const struct clock *clock = c->pipeline->params.clock;
@@ -103,11 +116,10 @@ static void see_packet(struct camera *c, struct packet *packet)
         struct err err = {0};
         c->handed_us = 0;
         int64_t before_us = clock_mono_us(clock);
-        if (!decoder_send(c->decoder, packet, receive_frame, c, &err)) {
-            log_err(&c->log, LOG_ERROR, &err);
-            c->broken = true;
-        }
+        if (!decoder_send(c->decoder, packet, receive_frame, c, &err))
+            note_failure(c, &err);
         count(&c->decode_us, clock_mono_us(clock) - before_us - c->handed_us);
+        atomic_store_explicit(&c->dropped, decoder_stats(c->decoder).dropped, memory_order_relaxed);
     }
     if (packet->end)
         end_camera(c, packet->pts_us);
