@@ -83,6 +83,7 @@ static struct bus_message *take_oldest(struct bus_subscriber *s)
 
 static void deliver(struct bus_subscriber *s, struct bus_message *message)
 {
+    ASSERT(s->capacity > 0);
     bool was_empty = s->count == 0;
     if (s->count == s->capacity) {
         struct bus_message *oldest = take_oldest(s);

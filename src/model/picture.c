@@ -329,18 +329,13 @@ static void handle_close(tjhandle *handle)
         tjDestroy(*handle);
 }
 
-/* JPEG knows only full-range BT.601. What is not takes the way over RGB: taken as it is, video's
- * 16..235 would look washed out and BT.709 would turn greens and reds. */
-static bool compress_via_rgb(tjhandle handle, const struct frame *f, int quality,
-                             unsigned char **jpeg, unsigned long *bytes, struct err *err)
+static bool compress_rgb(tjhandle handle, const struct frame *f, uint8_t *rgb, int quality,
+                         unsigned char **jpeg, unsigned long *bytes, struct err *err)
 {
-    int stride = f->width * 4;
-    AUTO(free_ptr) uint8_t *rgb = malloc((size_t)stride * (size_t)f->height);
-    if (!rgb)
-        return err_set(err, ERR_EXHAUSTED, "no memory for a picture of %dx%d", f->width, f->height);
     const struct YuvConstants *matrix = f->full_range ? &kYuvF709Constants
                                         : f->bt709    ? &kYuvH709Constants
                                                       : &kYuvI601Constants;
+    int stride = f->width * 4;
     if (I420ToARGBMatrix(f->plane[0], f->stride[0], f->plane[1], f->stride[1], f->plane[2],
                          f->stride[2], rgb, stride, matrix, f->width, f->height) != 0)
         return err_set(err, ERR_INTERNAL, "cannot convert a picture of %dx%d", f->width, f->height);
@@ -349,6 +344,19 @@ static bool compress_via_rgb(tjhandle handle, const struct frame *f, int quality
                     quality, 0) != 0)
         return err_set(err, ERR_INTERNAL, "cannot encode a JPEG: %s", tjGetErrorStr2(handle));
     return true;
+}
+
+/* JPEG knows only full-range BT.601. What is not takes the way over RGB: taken as it is, video's
+ * 16..235 would look washed out and BT.709 would turn greens and reds. */
+static bool compress_via_rgb(tjhandle handle, const struct frame *f, int quality,
+                             unsigned char **jpeg, unsigned long *bytes, struct err *err)
+{
+    uint8_t *rgb = malloc((size_t)f->width * 4 * (size_t)f->height);
+    if (!rgb)
+        return err_set(err, ERR_EXHAUSTED, "no memory for a picture of %dx%d", f->width, f->height);
+    bool ok = compress_rgb(handle, f, rgb, quality, jpeg, bytes, err);
+    free(rgb);
+    return ok;
 }
 
 bool picture_jpeg(const struct frame *f, int quality, uint8_t **ret, size_t *ret_bytes,
