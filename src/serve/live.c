@@ -25,12 +25,19 @@ struct client {
     int64_t cursor; /* the newest event that was queued, filtered out or counted as missed */
     bool replaying; /* events after the cursor come from the store */
     /* Events in [sent_from, sent_to] have really been written to this connection: a resume that
-     * reaches back before them does not send them twice. */
-    int64_t sent_from, sent_to;
+     * reaches back before them does not send them twice. replay_from is where the last replay
+     * began; once it is through, the two ranges are one. */
+    int64_t sent_from, sent_to, replay_from;
 
     int64_t missed_count; /* dropped since the queue was full, not yet told */
     int64_t missed_after; /* the last event before the gap */
 };
+
+static void forget_sent(struct client *c)
+{
+    c->sent_from = c->replay_from = c->cursor + 1;
+    c->sent_to = c->cursor;
+}
 
 /* --- what is said --- */
 
@@ -83,8 +90,7 @@ static void say_missed(struct client *c)
     json_int(&j, "count", c->missed_count);
     json_int(&j, "seq", c->missed_after);
     json_end_object(&j);
-    c->sent_from = c->cursor + 1;
-    c->sent_to = c->cursor;
+    forget_sent(c);
     c->missed_count = 0;
     say(c, &j);
 }
@@ -112,8 +118,8 @@ static struct blob *event_blob(int64_t seq, const char *json, size_t bytes)
     char head[64];
     if (bytes <= start_bytes || memcmp(json, start, start_bytes) != 0)
         return NULL;
-    size_t head_bytes =
-        (size_t)snprintf(head, sizeof head, "%s\"seq\":%lld,", start, (long long)seq);
+    size_t head_bytes = (size_t)snprintf(head, sizeof head, "%s\"seq\":%lld,", start,
+                                         (long long)seq);
     struct blob *b = blob_new(head_bytes + bytes - start_bytes);
     if (!b)
         return NULL;
@@ -131,8 +137,7 @@ struct client *client_new(struct serve *serve, void *socket)
     c->topics = BUS_EVENT | BUS_CAMERA;
     c->cameras = UINT64_MAX;
     c->cursor = store_stats(serve->params.store).outbox_seq;
-    c->sent_from = c->cursor + 1;
-    c->sent_to = c->cursor;
+    forget_sent(c);
     c->next = serve->live.clients;
     if (c->next)
         c->next->prev = c;
@@ -340,6 +345,7 @@ static void resume(struct serve *serve, struct client *c, int64_t after)
     drop_waiting_events(c);
     c->missed_count = 0;
     c->cursor = after;
+    c->replay_from = after + 1;
     c->replaying = true;
     web_want_write(c->socket);
 }
@@ -359,6 +365,9 @@ static bool subscribe(struct serve *serve, struct client *c, const struct client
         c->cameras = message->camera_count > 0 ? cameras : UINT64_MAX;
     if (message->topics)
         c->topics = message->topics;
+    /* What was left out so far may be wanted now: the next resume leaves nothing out. */
+    if (message->cameras_given || message->topics)
+        forget_sent(c);
     return true;
 }
 
@@ -399,6 +408,8 @@ struct blob *client_next(struct serve *serve, struct client *c)
     c->count--;
     if (w.seq > c->sent_to)
         c->sent_to = w.seq;
+    if (c->count == 0 && !c->replaying && c->missed_count == 0)
+        c->sent_from = MIN(c->sent_from, c->replay_from);
     return w.blob;
 }
 

@@ -104,6 +104,11 @@ static void resuming_leaves_no_gap_and_no_double(void **state)
         ws_read(&c, f);
         CHECK_INT(seq_of(f->text), i);
     }
+    ws_say(&c, "{\"type\":\"resume\",\"after\":5}"); /* again: only what was left out */
+    for (int i = 6; i <= 10; i++) {
+        ws_read(&c, f);
+        CHECK_INT(seq_of(f->text), i);
+    }
     ws_say(&c, "{\"type\":\"resume\",\"after\":1000}");
     ws_read(&c, f);
     CHECK_CONTAINS(f->text,
@@ -142,10 +147,15 @@ static void only_what_was_subscribed_arrives(void **state)
     ws_read(&c, f);
     CHECK_CONTAINS(f->text, "\"seq\":2,");
     CHECK_CONTAINS(f->text, "\"camera\":\"yard\"");
-    ws_say(&c, "{\"type\":\"resume\",\"after\":0}"); /* stored ones are filtered alike */
     put_events(h, 1, 1, 50);
     ws_read(&c, f);
     CHECK_CONTAINS(f->text, "\"seq\":3,");
+    ws_say(&c, "{\"type\":\"resume\",\"after\":0}"); /* stored ones are filtered alike */
+    ws_say(&c, "{\"type\":\"subscribe\",\"cameras\":[\"porch\"]}");
+    ws_say(&c, "{\"type\":\"resume\",\"after\":0}"); /* what was left out is wanted now */
+    ws_read(&c, f);
+    CHECK_CONTAINS(f->text, "\"seq\":1,");
+    CHECK_CONTAINS(f->text, "\"camera\":\"porch\"");
     ws_say(&c, "{\"type\":\"subscribe\",\"cameras\":[\"yrd\"]}");
     ws_read(&c, f);
     CHECK_CONTAINS(f->text, "did you mean 'yard'?");
