@@ -199,8 +199,12 @@ static int64_t retry_after_us(const struct err *err, int64_t previous_us)
     return previous_us ? MIN(2 * previous_us, RETRY_MOST_US) : RETRY_FIRST_US;
 }
 
-static void end_input(struct capture *c, const struct err *err)
+static void end_input(struct capture *c, struct err *err)
 {
+    if (err->code != ERR_NONE) {
+        err_wrap(err, "%s", c->params.conf->url);
+        redact_urls(err->msg);
+    }
     c->result = *err;
     set_state(c, CAMERA_ENDED, err->msg);
     struct packet *end = packet_new(NULL, NULL);
@@ -221,18 +225,13 @@ static void capture_main(void *arg)
         c->gap = true;
         if (stopping(c))
             return;
-        if (ended && !c->live && (!c->params.conf->loop || !c->params.realtime)) {
+        bool again = !c->live && c->params.conf->loop && c->params.realtime;
+        if (again && (ended || err.code == ERR_DATA_LOSS))
+            continue; /* once more from the start; of a damaged recording what can be read */
+        if (!c->live) {
             end_input(c, &err);
             return;
         }
-        if (!ended && !c->live) {
-            err_wrap(&err, "%s", c->params.conf->url);
-            redact_urls(err.msg);
-            end_input(c, &err);
-            return;
-        }
-        if (ended && !c->live)
-            continue; /* once more from the start */
         if (ended)
             err_set(&err, ERR_UNAVAILABLE, "the camera ended the stream");
         wait_us = retry_after_us(&err, c->state == CAMERA_ONLINE ? 0 : wait_us);

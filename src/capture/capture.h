@@ -34,7 +34,8 @@ struct capture_ops {
                  struct err *err);
     /* The next picture's packet; blocks only for as long as the source does (pacing is not its
      * business). Stamps: pts_us from the source's own zero, TIME_UNKNOWN if it has none; wall_us if
-     * the source knows it. A NULL packet with true: end of input. */
+     * the source knows it. A NULL packet with true: end of input. ERR_DATA_LOSS: the recording is
+     * damaged or cut off here; what was read before counts. */
     bool (*read)(void *priv, struct packet **ret, struct err *err);
     void (*close)(void *priv); /* also after a failed open */
     /* Whether the source itself sets the pace: its loss is worth reconnecting. */
@@ -86,5 +87,6 @@ enum camera_state capture_state(struct capture *capture, char *reason, size_t re
 
 /* Share of a file already read, 0..1, for progress; < 0 when unknown. Any thread. */
 double capture_progress(const struct capture *capture);
-/* Once the end packet has been delivered: false and err if the input broke instead of ending. */
+/* Once the end packet has been delivered: false and err if the input broke instead of ending, with
+ * ERR_DATA_LOSS after at least one picture. */
 bool capture_result(const struct capture *capture, struct err *err);

@@ -13,6 +13,7 @@
 
 #define PROBE_US    "2000000" /* longest look at a live stream before its first picture */
 #define PROBE_BYTES "2000000"
+#define MISSING_US  (2 * US_PER_S) /* a recording that lacks less, or a twentieth, is whole */
 #define RATE_USUAL  25 /* pictures a second, of a recording that says nothing about time */
 
 struct lavf {
@@ -21,6 +22,7 @@ struct lavf {
     int index; /* of the video stream */
     bool live;
     int64_t creation_wall_us; /* of the recording, TIME_UNKNOWN if it does not say */
+    int64_t last_us;          /* own stamp of the last picture, TIME_UNKNOWN before it */
     int64_t unstamped;        /* packets of a recording without stamps */
     const atomic_bool *stop;
     int64_t deadline_us; /* monotonic; a blocking call is given up after it */
@@ -84,9 +86,10 @@ static bool fail(const struct lavf *l, int rc, const char *doing, struct err *er
     if (rc == AVERROR_EXIT || rc == AVERROR(ETIMEDOUT))
         return err_set(err, ERR_UNAVAILABLE, "%s: no answer for %lld s", doing,
                        (long long)(l->timeout_us / US_PER_S));
-    err_set(err, code_of(rc), "%s: %s", doing, av_err2str(rc));
-    if (code_of(rc) == ERR_DENIED)
-        err_hint(err, "check username and password; cameras lock out who tries too often");
+    if (code_of(rc) != ERR_DENIED)
+        return err_set(err, code_of(rc), "%s: %s", doing, av_err2str(rc));
+    err_set(err, ERR_DENIED, "%s: the camera refuses this username and password", doing);
+    err_hint(err, "check both; cameras lock out who tries too often");
     return false;
 }
 
@@ -104,11 +107,26 @@ static void encode(const char *text, char *out, size_t bytes)
     out[n] = '\0';
 }
 
-/* The address with username and password in it; never to be shown. */
+/* An address of something that is neither a camera nor a file. */
+static bool is_foreign(const char *url)
+{
+    size_t scheme = 0;
+    while (isalnum((unsigned char)url[scheme]) || (url[scheme] && strchr("+-.", url[scheme])))
+        scheme++;
+    return scheme > 0 && strncmp(url + scheme, "://", 3) == 0 && !is_rtsp(url) &&
+           strncmp(url, "file:", 5) != 0;
+}
+
+/* The address with username and password in it; never to be shown. A path is marked as one, because
+ * "12:30.mp4" alone would be an address of the unknown kind "12". */
 static void build_url(const struct capture_conf *conf, char *out, size_t bytes)
 {
     const char *rest = strstr(conf->url, "://");
-    if (!conf->username[0] || !rest || !is_rtsp(conf->url)) {
+    if (!is_rtsp(conf->url)) {
+        snprintf(out, bytes, "%s%s", strncmp(conf->url, "file:", 5) == 0 ? "" : "file:", conf->url);
+        return;
+    }
+    if (!conf->username[0] || !rest) {
         str_copy(out, bytes, conf->url);
         return;
     }
@@ -123,6 +141,8 @@ static void build_url(const struct capture_conf *conf, char *out, size_t bytes)
 static bool connect_input(struct lavf *l, const struct capture_conf *conf, struct err *err)
 {
     bool rtsp = is_rtsp(conf->url);
+    if (is_foreign(conf->url))
+        return err_set(err, ERR_INVALID, "neither a file nor an rtsp:// or rtsps:// address");
     char url[CAPTURE_URL_BYTES + 3 * (sizeof conf->username + sizeof conf->password) + 8];
     build_url(conf, url, sizeof url);
     AVDictionary *options = NULL;
@@ -165,6 +185,7 @@ static bool lavf_open(void *priv, const struct capture_conf *conf, const atomic_
 {
     struct lavf *l = priv;
     l->stop = stop;
+    l->last_us = TIME_UNKNOWN;
     l->live = is_rtsp(conf->url);
     l->timeout_us = conf->timeout_us;
     extend_deadline(l);
@@ -215,7 +236,41 @@ static struct packet *wrap(struct lavf *l, AVPacket *av)
     if (l->creation_wall_us != TIME_UNKNOWN && p->pts_us != TIME_UNKNOWN)
         p->wall_us = l->creation_wall_us + p->pts_us;
     p->key = av->flags & AV_PKT_FLAG_KEY;
+    if (p->pts_us != TIME_UNKNOWN)
+        l->last_us = p->pts_us;
     return p;
+}
+
+/* Length of the recording's video by its own index or header; TIME_UNKNOWN where it would be a
+ * guess. */
+static int64_t promised_us(const struct lavf *l)
+{
+    const AVStream *video = l->input->streams[l->index];
+    if (video->duration > 0)
+        return av_rescale_q(video->duration, video->time_base, AV_TIME_BASE_Q);
+    bool own = l->input->nb_streams == 1 && l->input->duration > 0 &&
+               l->input->duration_estimation_method == AVFMT_DURATION_FROM_STREAM;
+    return own ? l->input->duration : TIME_UNKNOWN;
+}
+
+/* libavformat also calls it the end where a recording was cut off: by a crash, a full disk, a copy
+ * that stopped. */
+static bool check_whole(const struct lavf *l, struct err *err)
+{
+    int64_t whole_us = l->live ? TIME_UNKNOWN : promised_us(l);
+    if (l->last_us == TIME_UNKNOWN || whole_us == TIME_UNKNOWN ||
+        l->last_us + MAX(whole_us / 20, MISSING_US) >= whole_us)
+        return true;
+    return err_set(err, ERR_DATA_LOSS, "ends at %.1f s of %.1f s: damaged or cut off",
+                   (double)l->last_us / US_PER_S, (double)whole_us / US_PER_S);
+}
+
+static bool fail_reading(const struct lavf *l, int rc, struct err *err)
+{
+    fail(l, rc, l->live ? "connection lost" : "cannot read on", err);
+    if (!l->live && l->last_us != TIME_UNKNOWN && err && err->code != ERR_CANCELLED)
+        err->code = ERR_DATA_LOSS;
+    return false;
 }
 
 static bool lavf_read(void *priv, struct packet **ret, struct err *err)
@@ -233,10 +288,10 @@ static bool lavf_read(void *priv, struct packet **ret, struct err *err)
         av_packet_free(&av);
         if (rc == AVERROR_EOF) {
             *ret = NULL;
-            return true;
+            return check_whole(l, err);
         }
         if (rc < 0 && rc != AVERROR(EAGAIN))
-            return fail(l, rc, "connection lost", err);
+            return fail_reading(l, rc, err);
     }
 }
 
