@@ -159,6 +159,27 @@ static void keep_event(void *ctx, struct event *event)
     pthread_mutex_unlock(&a->lock);
 }
 
+/* Hours of other recordings should not be looked at before a mistyped name is noticed. */
+static bool check_inputs(const struct args_rest *inputs, struct err *err)
+{
+    for (int i = 0; i < inputs->count; i++) {
+        const char *path = inputs->items[i];
+        struct stat st;
+        if (strcmp(path, "-") == 0)
+            return err_set(err, ERR_INVALID, "-: standard input cannot be analysed, name a file");
+        if (strstr(path, "://") || capture_find(path) == &capture_scene)
+            continue;
+        if (stat(path, &st) != 0)
+            return err_set(err, ERR_NOT_FOUND, "%s: cannot open: %s", path, strerror(errno));
+        if (S_ISDIR(st.st_mode)) {
+            err_set(err, ERR_INVALID, "%s: is a folder", path);
+            err_hint(err, "name the recordings in it, such as %s/*.mp4", path);
+            return false;
+        }
+    }
+    return true;
+}
+
 static double seconds(int64_t us)
 {
     return (double)us / (double)US_PER_S;
@@ -201,7 +222,9 @@ static bool run_pipeline(struct analysis *a, struct err *err)
     if (!detector_open(&a->config.detect, NULL, &a->detector, err))
         return false;
     const struct detector_info *info = detector_info(a->detector);
-    if (info->reason[0])
+    if (!a->config.detect.model[0])
+        fputs("hsi: motion only, for want of a model: add --model MODEL\n", stderr);
+    else if (info->reason[0])
         fprintf(stderr, "hsi: detector: %s: %s\n", info->name, info->reason);
     params.detector = a->detector;
     int64_t before_us = clock_mono_us(&clock_real);
@@ -215,6 +238,9 @@ static bool run_pipeline(struct analysis *a, struct err *err)
     progress_end(&progress);
     a->stats = pipeline_stats(pipeline);
     bool ok = pipeline_result(pipeline, err);
+    if (ok && a->stats.frames == 0)
+        ok = err_set(err, ERR_INVALID, "%s: no picture could be decoded",
+                     config_camera(&a->config, 0)->capture.url);
     pipeline_stop(&pipeline);
     a->wall_us = clock_mono_us(&clock_real) - before_us;
     return ok;
@@ -352,15 +378,18 @@ int cli_analyze(int argc, char **argv)
     pthread_mutex_init(&a.lock, NULL);
     json_init(&a.tracks);
     json_array(&a.tracks, NULL);
-    bool inputs_ok = add_inputs(&a, &inputs);
-    bool ok = inputs_ok && run_pipeline(&a, &err);
+    bool inputs_ok = check_inputs(&inputs, &err);
+    bool conf_ok = inputs_ok && add_inputs(&a, &inputs);
+    bool ok = conf_ok && run_pipeline(&a, &err);
+    /* What a damaged recording still shows is worth having; the exit code tells. */
+    bool usable = ok || err.code == ERR_DATA_LOSS;
     json_end_array(&a.tracks);
-    if (ok && a.args.json)
+    if (usable && a.args.json)
         print_json(&a);
-    else if (ok)
+    else if (usable)
         print_text(&a);
-    ok = ok && write_snapshots(&a, &err);
-    code = ok ? EXIT_OK : inputs_ok ? args_fail(&err) : EXIT_WRONG;
+    ok = (!usable || write_snapshots(&a, &err)) && ok;
+    code = ok ? EXIT_OK : inputs_ok && !conf_ok ? EXIT_WRONG : args_fail(&err);
     analysis_done(&a);
     return code;
 }

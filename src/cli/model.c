@@ -1,5 +1,6 @@
 /* hsi model: install, list and try detection models. Weights are never part of hsi: their licences
  * are their makers' (YOLO26: AGPL-3.0). */
+#include "base/log.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "decode/decode.h"
@@ -90,7 +91,8 @@ static bool fetch(const char *source, FILE *out, struct err *err)
     int rc = avio_open2(&in, source, AVIO_FLAG_READ, NULL, &options);
     av_dict_free(&options);
     if (rc < 0) {
-        err_set(err, ERR_NOT_FOUND, "cannot open the model: %s", av_err2str(rc));
+        err_set(err, ERR_NOT_FOUND, "cannot open model %s: %s", source, av_err2str(rc));
+        redact_urls(err->msg);
         err_hint(err, "a file, or an address that begins with https://");
         return false;
     }
