@@ -130,6 +130,22 @@ static void report_failure(struct store *s, const struct err *err)
     log_err(&s->log, LOG_ERROR, &told);
 }
 
+static bool has_pictures(const struct event *e)
+{
+    for (int i = 0; i < e->track_count; i++)
+        if (e->tracks[i].picture)
+            return true;
+    return false;
+}
+
+/* Takes note of an opening whose pictures have yet to be written; the event is taken if so. */
+static void put_off_pictures(struct store *s, struct event **event)
+{
+    if (s->conf->snapshots && is_opening(*event) && has_pictures(*event) &&
+        s->late.count < STORE_LATE_MAX)
+        s->late.events[s->late.count++] = TAKE(*event);
+}
+
 /* The first done changes of the batch have happened. */
 static void publish(struct store *s, int done)
 {
@@ -140,8 +156,7 @@ static void publish(struct store *s, int done)
     for (int i = 0; i < done; i++) {
         if (b->messages[i])
             bus_publish(s->bus, TAKE(b->messages[i]));
-        if (s->conf->snapshots && is_opening(b->events[i]) && s->late.count < STORE_LATE_MAX)
-            s->late.events[s->late.count++] = TAKE(b->events[i]);
+        put_off_pictures(s, &b->events[i]);
         event_unref(&b->events[i]);
     }
     b->count -= done;
