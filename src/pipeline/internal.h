@@ -38,7 +38,7 @@ struct camera {
     int64_t scene_us; /* newest time the scene knows of */
 
     /* relaxed counters */
-    atomic_llong frames, looks, skipped, dropped, decode_us, motion_us;
+    atomic_llong frames, looks, skipped, dropped, damaged, decode_us, motion_us;
 
     pthread_mutex_t live_lock;
     /* protected by live_lock: what the page shows */

@@ -281,6 +281,8 @@ void pipeline_camera_json(struct pipeline *p, int camera, struct json *out)
     json_int(out, "frames", read_count(&c->frames));
     json_int(out, "looks", read_count(&c->looks));
     json_int(out, "skipped_packets", read_count(&c->skipped));
+    json_int(out, "dropped_frames", read_count(&c->dropped));
+    json_int(out, "damaged_frames", read_count(&c->damaged));
 }
 
 struct pipeline_stats pipeline_stats(struct pipeline *p)
@@ -291,6 +293,7 @@ struct pipeline_stats pipeline_stats(struct pipeline *p)
         s.frames += read_count(&c->frames);
         s.looks += read_count(&c->looks);
         s.skipped_packets += read_count(&c->skipped);
+        s.dropped_frames += read_count(&c->dropped);
         s.dropped_frames += read_count(&c->dropped);
         s.decode_us += read_count(&c->decode_us);
         s.motion_us += read_count(&c->motion_us);

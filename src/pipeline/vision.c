@@ -119,6 +119,9 @@ static void see_packet(struct camera *c, struct packet *packet)
         if (!decoder_send(c->decoder, packet, receive_frame, c, &err))
             note_failure(c, &err);
         count(&c->decode_us, clock_mono_us(clock) - before_us - c->handed_us);
+        struct decoder_stats stats = decoder_stats(c->decoder);
+        atomic_store_explicit(&c->dropped, stats.dropped, memory_order_relaxed);
+        atomic_store_explicit(&c->damaged, stats.damaged, memory_order_relaxed);
         atomic_store_explicit(&c->dropped, decoder_stats(c->decoder).dropped, memory_order_relaxed);
     }
     if (packet->end)
