@@ -24,12 +24,12 @@ def targets():
     return re.findall(r"'(\w+)'", block)
 
 
-def build():
+def build(names):
     if not os.path.exists(os.path.join(BUILD, 'build.ninja')):
         subprocess.run(['meson', 'setup', BUILD, '-Dfuzz=true', '-Db_sanitize=address,undefined',
                         '-Db_lundef=false', '--buildtype=debugoptimized'], cwd=ROOT, check=True,
                        env={**os.environ, 'CC': 'clang'})
-    subprocess.run(['ninja', '-C', BUILD] + ['fuzz/fuzz_' + t for t in targets()], check=True)
+    subprocess.run(['ninja', '-C', BUILD] + ['fuzz/fuzz_' + name for name in names], check=True)
 
 
 def number(pattern, text):
@@ -61,14 +61,15 @@ def main():
     parser.add_argument('--seconds', type=int, default=60)
     parser.add_argument('targets', nargs='*')
     args = parser.parse_args()
-    build()
+    names = args.targets or targets()
+    build(names)
     record = {}
     if os.path.exists(RECORD):
         with open(RECORD, encoding='utf-8') as f:
             record = json.load(f)
     clean = True
     print(f"{'target':12} {'executions':>12} {'in all':>14} {'corpus':>7} {'edges':>6}  result")
-    for target in args.targets or targets():
+    for target in names:
         ok, row = fuzz(target, args.seconds)
         old = record.get(target, {})
         total = old.get('executions', 0) + row['executions']

@@ -87,8 +87,11 @@ def step_tree(build):
 
 
 def step_format(build):
-    names = [n for n in files('.c', '.h')]
-    return must(['clang-format', '--dry-run', '--Werror'] + names)
+    status, text = output(['clang-format', '--dry-run', '--Werror', *files('.c', '.h')])
+    if status:
+        wrong = sorted(set(re.findall(r'^(\S+?):\d+:\d+: error', text, re.MULTILINE)))
+        raise Failed('not laid out as .clang-format says (make format does it): ' + ' '.join(wrong or [text]))
+    return text
 
 
 def step_headers(build):
