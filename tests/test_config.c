@@ -75,8 +75,10 @@ static void read_expected(const char *path, struct expected *ret)
     if (sscanf(text, "%d:%d: %n", &ret->line, &ret->column, &used) != 2 || used == 0)
         fail_msg("%s: no 'LINE:COLUMN: ...' in '%s'", path, line);
     const char *bar = strstr(text, " | ");
-    if (!bar)
+    if (!bar) {
         fail_msg("%s: no ' | ' in '%s'", path, line);
+        return;
+    }
     snprintf(ret->msg, sizeof ret->msg, "%.*s", (int)(bar - text) - used, text + used);
     snprintf(ret->hint, sizeof ret->hint, "%.*s", (int)strcspn(bar + 3, "\n"), bar + 3);
 }
@@ -115,8 +117,10 @@ static void check_bad(const char *path)
 static int for_each_file(const char *folder, void (*check)(const char *path))
 {
     DIR *dir = opendir(folder);
-    if (!dir)
+    if (!dir) {
         fail_msg("%s cannot be read", folder);
+        return 0;
+    }
     int count = 0;
     for (struct dirent *entry; (entry = readdir(dir));) {
         size_t length = strlen(entry->d_name);

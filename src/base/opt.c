@@ -87,19 +87,33 @@ static const char *name_at(const void *ctx, size_t i)
     return name_walk(ctx, &i);
 }
 
+static bool is_separator(char c)
+{
+    return c == '-' || c == ' ' || c == '_' || c == '.';
+}
+
+/* A capital after a small letter. */
+static bool is_hump(const char *start, const char *p)
+{
+    return p > start && isupper((unsigned char)*p) && islower((unsigned char)p[-1]);
+}
+
+static char lower(char c)
+{
+    return (char)tolower((unsigned char)c);
+}
+
 /* maxClients, max-clients, "Max Clients" -> max_clients. */
 static void snake_case(char *out, size_t bytes, const char *name)
 {
     size_t n = 0;
     bool broken = true; /* the last character was a separator, or there is none */
     for (const char *p = name; *p && n + 2 < bytes; p++) {
-        bool upper = isupper((unsigned char)*p);
-        bool separator = *p == '-' || *p == ' ' || *p == '_' || *p == '.';
-        if ((separator || (upper && p > name && islower((unsigned char)p[-1]))) && !broken)
+        if ((is_separator(*p) || is_hump(name, p)) && !broken)
             out[n++] = '_';
-        if (!separator)
-            out[n++] = (char)tolower((unsigned char)*p);
-        broken = separator;
+        broken = is_separator(*p);
+        if (!broken)
+            out[n++] = lower(*p);
     }
     out[n] = '\0';
 }

@@ -14,8 +14,6 @@ const struct opt_unit opt_sizes[] = {
     {"GiB", 1073741824}, {"MiB", 1048576}, {"KiB", 1024}, {"B", 1},    {NULL, 0},
 };
 
-#define QUANTITY_MAX 9.2e18 /* int64_t */
-
 static void format_quantity(const struct opt_unit *units, const char *zero, int64_t value,
                             char *out, size_t bytes)
 {
@@ -121,12 +119,13 @@ static void allowed_range(const struct opt *row, char *out, size_t bytes)
     char low[40], high[40];
     if (row->type == OPT_TYPE_DURATION) {
         format_quantity(opt_durations, "0s", (int64_t)(row->min * 1e6), low, sizeof low);
-        format_quantity(opt_durations, "0s", (int64_t)MIN(row->max * 1e6, QUANTITY_MAX), high,
+        format_quantity(opt_durations, "0s", (int64_t)MIN(row->max * 1e6, OPT_QUANTITY_MAX), high,
                         sizeof high);
         snprintf(out, bytes, "%s to %s", low, high);
     } else if (row->type == OPT_TYPE_SIZE) {
         format_quantity(opt_sizes, "0", (int64_t)row->min, low, sizeof low);
-        format_quantity(opt_sizes, "0", (int64_t)MIN(row->max, QUANTITY_MAX), high, sizeof high);
+        format_quantity(opt_sizes, "0", (int64_t)MIN(row->max, OPT_QUANTITY_MAX), high,
+                        sizeof high);
         snprintf(out, bytes, "%s to %s", low, high);
     } else {
         format_double(row->min, low, sizeof low);

@@ -3,6 +3,8 @@
 
 #include "base/opt.h"
 
+#define OPT_QUANTITY_MAX 9.2e18 /* what an int64_t can hold of bytes or microseconds */
+
 struct opt_unit {
     const char *name;
     double factor;

@@ -237,8 +237,6 @@ static bool quantity_scan(const struct opt_unit *units, double bare, const char 
     return true;
 }
 
-#define QUANTITY_MAX 9.2e18 /* int64_t */
-
 static void hint_examples(const struct opt *row, const char *examples, struct err *err)
 {
     char allowed[160];
@@ -269,10 +267,21 @@ static bool parse_duration(const struct opt *row, int64_t *dst, const char *text
             hint_duration_word(text, err);
         return false;
     }
-    if (!(us >= row->min * 1e6 && us <= row->max * 1e6) || fabs(us) > QUANTITY_MAX)
+    if (!(us >= row->min * 1e6 && us <= row->max * 1e6) || fabs(us) > OPT_QUANTITY_MAX)
         return fail_value(row, text, err, "is out of range");
     *dst = (int64_t)llround(us);
     return true;
+}
+
+/* 10G: people leave out the B, and it matters which. */
+static void hint_size_letter(const char *text, struct err *err)
+{
+    double value;
+    const char *end;
+    if (!number_scan(text, &value, &end) || strlen(end) != 1 || !strchr("kKmMgGtT", *end))
+        return;
+    int letter = toupper((unsigned char)*end);
+    err_hint(err, "write %g%cB or %g%ciB", value, letter, value, letter);
 }
 
 static bool parse_size(const struct opt *row, int64_t *dst, const char *text, struct err *err)
@@ -281,14 +290,11 @@ static bool parse_size(const struct opt *row, int64_t *dst, const char *text, st
     if (!quantity_scan(opt_sizes, 1, text, &bytes)) {
         fail_value(row, text, err, "is not a size");
         hint_examples(row, "500MB, 10GB or 4GiB", err);
-        double value;
-        const char *end;
-        if (number_scan(text, &value, &end) && strlen(end) == 1 && strchr("kKmMgGtT", *end))
-            err_hint(err, "write %g%cB or %g%ciB", value, toupper((unsigned char)*end), value,
-                     toupper((unsigned char)*end));
+        if (!(row->flags & OPT_SECRET))
+            hint_size_letter(text, err);
         return false;
     }
-    if (!(bytes >= row->min && bytes <= row->max) || fabs(bytes) > QUANTITY_MAX)
+    if (!(bytes >= row->min && bytes <= row->max) || fabs(bytes) > OPT_QUANTITY_MAX)
         return fail_value(row, text, err, "is out of range");
     *dst = (int64_t)llround(bytes);
     return true;

@@ -28,7 +28,7 @@ static const char *flag_name(char out[OPT_NAME_BYTES], const char *row_name)
 static const struct opt *flag_find(const struct section *flags, const char *name)
 {
     char row_name[OPT_NAME_BYTES];
-    if (!flags || !STR_COPY(row_name, name))
+    if (!STR_COPY(row_name, name))
         return NULL;
     for (char *p = row_name; *p; p++)
         if (*p == '-')
@@ -98,10 +98,13 @@ static bool parse_flag(struct parser *p, struct err *err)
     if (arg[1] != '-' || strcspn(name, "=") >= sizeof word)
         return fail_unknown(p->spec, arg, err);
     snprintf(word, sizeof word, "%.*s", (int)strcspn(name, "="), name);
-    const struct opt *row = flag_find(p->spec->flags, word);
+    const struct section *flags = p->spec->flags;
+    if (!flags)
+        return fail_unknown(p->spec, arg, err);
+    const struct opt *row = flag_find(flags, word);
     bool negated = false;
     if (!row && strncmp(word, "no-", 3) == 0 && !equals) {
-        row = flag_find(p->spec->flags, word + 3);
+        row = flag_find(flags, word + 3);
         negated = row && row->type == OPT_TYPE_BOOL;
         row = negated ? row : NULL;
     }
@@ -110,7 +113,7 @@ static bool parse_flag(struct parser *p, struct err *err)
     const char *value = negated ? "false" : flag_value(p, row, equals, err);
     if (!value)
         return false;
-    p->given[row - p->spec->flags->rows] = true;
+    p->given[row - flags->rows] = true;
     if (opt_parse(row, p->dst, value, err))
         return true;
     char flag[OPT_NAME_BYTES];

@@ -21,10 +21,10 @@
  *         if (!args_begin(&analyze_spec, &args, argc, argv, &rest, &code))
  *             return code;
  *
- * Written `--name value` or `--name=value`; a bool flag alone, `--no-name` or `--name=false`. A dash
- * in a flag is an underscore in its row: --log-level is row log_level. `--` ends the flags, `-` alone
- * is an operand, `-h` and `--help` ask for help. The last of a repeated flag counts. A row's unit is
- * the name of its value in the help. Rows may not be groups, maps or points. */
+ * Written `--name value` or `--name=value`; a bool flag alone, `--no-name` or `--name=false`. A
+ * dash in a flag is an underscore in its row: --log-level is row log_level. `--` ends the flags,
+ * `-` alone is an operand, `-h` and `--help` ask for help. The last of a repeated flag counts. A
+ * row's unit is the name of its value in the help. Rows may not be groups, maps or points. */
 #pragma once
 
 #include "base/opt.h"
@@ -53,19 +53,20 @@ struct args_rest {
     bool help; /* -h or --help was among the flags: nothing else was checked */
 };
 
-/* argv[0] is the subcommand itself and is skipped; operands are moved to the front of argv. Fills *dst
- * with defaults first. Fails with ERR_INVALID; the hint names the nearest flag or what is allowed. */
+/* argv[0] is the subcommand itself and is skipped; operands are moved to the front of argv. Fills
+ * *dst with defaults first. Fails with ERR_INVALID; the hint names the nearest flag or what is
+ * allowed. */
 NODISCARD bool args_parse(const struct args_spec *spec, void *dst, int argc, char **argv,
                           struct args_rest *ret, struct err *err);
 
-/* As args_parse, and talks to the user: an error goes to stderr, help to stdout. False means that the
- * command is over, with *ret_code. */
+/* As args_parse, and talks to the user: an error goes to stderr, help to stdout. False means that
+ * the command is over, with *ret_code. */
 NODISCARD bool args_begin(const struct args_spec *spec, void *dst, int argc, char **argv,
                           struct args_rest *ret, int *ret_code);
 
 /* Usage, help and a line for each flag. */
 void args_usage(FILE *out, const struct args_spec *spec);
 
-/* "hsi: MESSAGE", and the hint on a line of its own, to stderr. Gives EXIT_FAILED, or EXIT_WRONG for
- * ERR_INVALID and ERR_NOT_FOUND. */
+/* "hsi: MESSAGE", and the hint on a line of its own, to stderr. Gives EXIT_FAILED, or EXIT_WRONG
+ * for ERR_INVALID and ERR_NOT_FOUND. */
 int args_fail(const struct err *err);

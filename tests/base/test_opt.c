@@ -212,7 +212,8 @@ static void values_that_fail(void **state)
         CHECK_INT(err.code, ERR_INVALID);
         CHECK_CONTAINS(err.msg, cases[i].msg);
         CHECK_CONTAINS(err.hint, cases[i].hint);
-        CHECK(memcmp(&before, &all, sizeof all) == 0);
+        const char *was = (const char *)&before, *is = (const char *)&all;
+        CHECK(memcmp(was, is, sizeof all) == 0);
     }
 }
 
