@@ -168,6 +168,9 @@ def check_mirror(names):
             yield f'tests/untested.txt:{number}: there is no src/{path}'
         elif not reason:
             yield f'tests/untested.txt:{number}: {path} has no reason'
+        for test in re.findall(r'tests/[\w/]+\.\w+', reason):
+            if test not in names:
+                yield f'tests/untested.txt:{number}: there is no {test}'
     for name in names:
         if re.match(r'tests/.*/?test_\w+\.(c|py)$', name) and name[len('tests/'):] not in registered:
             yield f'{name}:1: not registered in tests/meson.build'
