@@ -4,6 +4,7 @@
  * What looks like a credential by the name before it is therefore blanked, rather too much than too
  * little. */
 #include "base/conf_internal.h"
+#include "base/log.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -132,6 +133,7 @@ static bool url_range(const char *text, size_t bytes, size_t *ret_from, size_t *
 
 void conf_redact(char *text)
 {
+    redact_urls(text);
     size_t from, to;
     if (!strstr(text, "://") || !url_range(text, strlen(text), &from, &to))
         return;

@@ -66,6 +66,21 @@ bool log_enabled(const struct log *log, enum log_level level)
     return log->sink && (int)level <= atomic_load_explicit(&log->sink->level, memory_order_relaxed);
 }
 
+/* Many cameras take "user=admin&password=..." in the path or query of their address. */
+static void redact_queries(char *text)
+{
+    static const char *const names[] = {"password=", "passwd=", "pass=", "pwd=", "token="};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        for (char *p = strcasestr(text, names[i]); p; p = strcasestr(p, names[i])) {
+            p += strlen(names[i]);
+            size_t length = strcspn(p, "&;# \t\n\"'");
+            size_t stars = MIN(length, 3);
+            memset(p, '*', stars);
+            memmove(p + stars, p + length, strlen(p + length) + 1);
+        }
+    }
+}
+
 void redact_urls(char *text)
 {
     for (char *p = strstr(text, "://"); p; p = strstr(p, "://")) {
@@ -84,6 +99,7 @@ void redact_urls(char *text)
             memset(p, '*', (size_t)(at - p));
         }
     }
+    redact_queries(text);
 }
 
 /* Line breaks would let an outside text (a camera's answer) forge log entries. */

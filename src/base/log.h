@@ -35,5 +35,6 @@ void log_write(const struct log *log, enum log_level level, const char *fmt, ...
 void log_err(const struct log *log, enum log_level level, const struct err *err); /* msg (hint) */
 bool log_enabled(const struct log *log, enum log_level level);
 
-/* Blanks the user information of every "scheme://user:password@host" in text, in place. */
+/* Blanks the user information of every "scheme://user:password@host" in text, and what follows
+ * "password=" and its like, in place. */
 void redact_urls(char *text);

@@ -114,6 +114,8 @@ static void urls_lose_their_credentials(void **state)
         {"http://host/path@x", "http://host/path@x"},
         {"rtsp://u:p@h", "rtsp://***@h"},
         {"no url", "no url"},
+        {"rtsp://c:554/user=a&password=secret&channel=1", "rtsp://c:554/user=a&password=***&channel=1"},
+        {"http://c/?PWD=s&token=", "http://c/?PWD=*&token="},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char text[256];

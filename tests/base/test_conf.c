@@ -338,6 +338,8 @@ static void secrets_stay_out_of_errors(void **state)
         "look:\n  labels: rtsp://admin:hunter2@camera/1\n",
         "look:\n  labels: [\"rtsp://admin:hunter2@camera/this/is/far/too/long/for/a/label\"]\n",
         "rtsp://admin:hunter2@camera/1: 5\n",
+        "cams:\n  a:\n    low: http://camera/?user=admin&password=hunter2\n    url: x\n",
+        "look:\n  labels: rtsp://camera/user=admin&password=hunter2\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         struct top top;
