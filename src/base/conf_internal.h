@@ -46,6 +46,9 @@ bool conf_line_is_blank(const struct conf_reader *r, int line); /* or only a com
 /* Fills source, caret and span of *e for the error at pos, with what is secret blanked. */
 void conf_source_fill(const struct conf_reader *r, size_t pos, size_t span, struct conf_error *e);
 
+/* Whether a word of the line may be part of a secret: it continues the value of a secret name. */
+bool conf_line_is_secret(const struct conf_reader *r, int line);
+
 /* Blanks whatever in one line of text may be a credential in a URL, in place. Stronger than
  * redact_urls: it also knows passwords with unescaped slashes. */
 void conf_redact(char *text);

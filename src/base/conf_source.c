@@ -131,6 +131,15 @@ static bool url_range(const char *text, size_t bytes, size_t *ret_from, size_t *
     return *ret_from < *ret_to;
 }
 
+bool conf_line_is_secret(const struct conf_reader *r, int line)
+{
+    if (!r->root)
+        return true;
+    struct secret_names names = {.count = 0};
+    collect_secret_names(r->root, &names);
+    return continues_secret(r, &names, line);
+}
+
 void conf_redact(char *text)
 {
     redact_urls(text);
@@ -161,7 +170,7 @@ static void find_blanks(const struct conf_reader *r, int line, struct blanks *re
         struct secret_names names = {.count = 0};
         collect_secret_names(r->root, &names);
         secret = secret_start(&names, text, bytes);
-        if (continues_secret(r, &names, line))
+        if (conf_line_is_secret(r, line))
             secret = 0;
     } else {
         const char *colon = memchr(text, ':', bytes);

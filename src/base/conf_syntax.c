@@ -37,6 +37,8 @@ static void report_no_mapping(struct conf_reader *r, int line)
     int length = (int)MIN(end - start, OPT_NAME_BYTES);
     const char *word = text + start;
     char hint[200];
+    if (conf_line_is_secret(r, line))
+        end = sign = start; /* repeat no word of it */
     if (end > start && end < bytes && text[end] == ':') {
         snprintf(hint, sizeof hint, "write '%.*s: ' and then the value", length, word);
         conf_report(r, pos + (end - start), 0, hint, "no space after the colon of '%.*s'", length,

@@ -338,6 +338,8 @@ static void secrets_stay_out_of_errors(void **state)
         "look:\n  labels: rtsp://admin:hunter2@camera/1\n",
         "look:\n  labels: [\"rtsp://admin:hunter2@camera/this/is/far/too/long/for/a/label\"]\n",
         "rtsp://admin:hunter2@camera/1: 5\n",
+        "cams:\n  a:\n    url: x\n    password:\n      hunter2 x\n      y: z\n",
+        "cams:\n  a:\n    url: x\n    password:\n      - x\n      - @hunter2\n",
         "cams:\n  a:\n    low: http://camera/?user=admin&password=hunter2\n    url: x\n",
         "look:\n  labels: rtsp://camera/user=admin&password=hunter2\n",
     };
@@ -380,6 +382,9 @@ static void secrets_and_environment(void **state)
     write_file(path, "porch: hunter2\nbad\n", 0600);
     CHECK(!conf_secrets_load(path, &secrets, &errors));
     CHECK(!strstr(errors.items[0].source, "hunter2"));
+    write_file(path, "porch: a\nhunter2\nb: c\n", 0600);
+    CHECK(!conf_secrets_load(path, &secrets, &errors));
+    CHECK(!strstr(errors.items[0].source, "hunter2") && !strstr(errors.items[0].msg, "hunter2"));
 
     write_file(path, "porch: 'hunter2!'\nfps: 7.5\n", 0600);
     CHECK(conf_secrets_load(path, &secrets, &errors));
