@@ -31,7 +31,7 @@ $(BUILD)/build.ninja: setup-build
 	fi
 
 build: $(BUILD)/build.ninja
-	@$(NINJA)
+	@$(NINJA) hsi
 	@echo 'built $(BUILD)/hsi'
 
 # exec, so that Ctrl-C reaches the program and its exit code is the recipe's.
@@ -41,6 +41,7 @@ run: build
 test:
 	@tools/setup test
 	@$(MAKE) --no-print-directory build
+	@$(NINJA)
 	@$(PYTHON) tools/run_tests.py $(BUILD)
 
 check-fast:
