@@ -199,6 +199,7 @@ static void the_end_is_never_lost(void **state)
         push(&s, 0, 2, before[i]);
         struct thread *pusher;
         CHECK(thread_start(&pusher, ROLE_NONE, "pusher", push_the_end, &s, NULL));
+        CHECK(!thread_join_within(&pusher, 20 * US_PER_MS)); /* waits for room */
         gate_open(&s.gate, 2);
         thread_join(&pusher);
         wait_out(s.out, 3);

@@ -263,6 +263,33 @@ static void nothing_moves_nothing_happens(void **state)
     tear_down(&h);
 }
 
+static void paint_stander(const struct clip_spec *spec, int index, uint8_t *const plane[3],
+                          const int stride[3])
+{
+    (void)index;
+    clip_paint_walker(spec, 0, plane, stride);
+}
+
+/* Whoever stands there from the start is no event, but is looked for again without any movement. */
+static void who_stands_still_is_still_looked_for(void **state)
+{
+    (void)state;
+    struct home h;
+    build_home(&h, 1, "");
+    struct clip_spec spec = {"mpeg4", 160, 120, 10, 200, .gop = 10, .paint = paint_stander};
+    struct clip clip;
+    CHECK(clip_encode(&spec, &clip));
+    snprintf(source_of(&h, 0)->url, CAPTURE_URL_BYTES, "%s/still.mp4", h.folder.path);
+    clip_write(&clip, source_of(&h, 0)->url);
+    clip_done(&clip);
+    run_to_the_end(&h);
+    stop_within_a_second(&h);
+    CHECK_INT(h.sink->changes, 0);
+    CHECK_CONTAINS(h.sink->text, "track person 0-1"); /* seen last after more than ten seconds */
+    CHECK_CONTAINS(h.sink->text, " moved 0\n");
+    tear_down(&h);
+}
+
 static void cameras_do_not_mix(void **state)
 {
     (void)state;
@@ -408,6 +435,7 @@ int main(void)
         cmocka_unit_test(somebody_walks_through),
         cmocka_unit_test(the_same_recording_gives_the_same_events),
         cmocka_unit_test(nothing_moves_nothing_happens),
+        cmocka_unit_test(who_stands_still_is_still_looked_for),
         cmocka_unit_test(cameras_do_not_mix),
         cmocka_unit_test(one_of_two_inputs_is_missing),
         cmocka_unit_test(an_undecodable_recording_is_a_failure),
