@@ -23,12 +23,19 @@ static const char *corpus(const char *kind)
     return path;
 }
 
+static bool make_folder(char *out, size_t bytes)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(out, bytes, "%s/hsi-conf-XXXXXX", tmp ? tmp : "/tmp");
+    return mkdtemp(out) != NULL;
+}
+
 /* The corpus cannot hold its secrets: git does not keep a file private. */
 static int make_secrets(void **state)
 {
     (void)state;
-    char folder[] = "hsi-config-XXXXXX", path[64];
-    if (!mkdtemp(folder))
+    char folder[128], path[192];
+    if (!make_folder(folder, sizeof folder))
         return -1;
     snprintf(path, sizeof path, "%s/secrets.yaml", folder);
     int fd = open(path, O_WRONLY | O_CREAT, 0600);
@@ -211,8 +218,8 @@ static void values_arrive(void **state)
 static void secrets_stand_beside_the_file(void **state)
 {
     (void)state;
-    char folder[] = "hsi-config-XXXXXX", path[64], beside[64];
-    CHECK(mkdtemp(folder) != NULL);
+    char folder[128], path[192], beside[192];
+    CHECK(make_folder(folder, sizeof folder));
     snprintf(path, sizeof path, "%s/hsi.yaml", folder);
     snprintf(beside, sizeof beside, "%s/secrets.yaml", folder);
     FILE *f = fopen(path, "w");

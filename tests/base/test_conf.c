@@ -354,6 +354,13 @@ static void secrets_stay_out_of_errors(void **state)
     }
 }
 
+static bool make_folder(char *out, size_t bytes)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(out, bytes, "%s/hsi-conf-XXXXXX", tmp ? tmp : "/tmp");
+    return mkdtemp(out) != NULL;
+}
+
 static void write_file(const char *path, const char *text, mode_t mode)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -366,9 +373,9 @@ static void write_file(const char *path, const char *text, mode_t mode)
 static void secrets_and_environment(void **state)
 {
     (void)state;
-    char folder[] = "hsi-conf-XXXXXX";
-    CHECK(mkdtemp(folder) != NULL);
-    char path[64];
+    char folder[128];
+    CHECK(make_folder(folder, sizeof folder));
+    char path[192];
     snprintf(path, sizeof path, "%s/secrets.yaml", folder);
     struct conf_secrets *secrets = NULL;
     CHECK(conf_secrets_load(path, &secrets, &errors)); /* a missing file is an empty set */
