@@ -1,4 +1,5 @@
-/* What every test file includes: cmocka in the order it needs, and checks that say what they saw. */
+/* What every test file includes: cmocka in the order it needs, and checks that say what they saw.
+ */
 #pragma once
 
 #include <setjmp.h>
@@ -36,8 +37,9 @@
             fail_msg("'%s' does not contain '%s'", t_, (part));                                    \
     } while (0)
 
-/* Leaves a case that cannot run here; the reason is shown behind the count of skipped cases. If it is for
- * want of the models and clips, it names HSI_TEST_DATA: where that is set, such a skip is a failure. */
+/* Leaves a case that cannot run here; the reason is shown behind the count of skipped cases. If it
+ * is for want of the models and clips, it names HSI_TEST_DATA: where that is set, such a skip is a
+ * failure. */
 #define SKIP(reason)                                                                               \
     do {                                                                                           \
         print_message("# skip: %s\n", (reason));                                                   \

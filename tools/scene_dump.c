@@ -8,7 +8,7 @@
  * x0, y0, x1, y1} (pixels), and the planes Y, U, V at width x height. Pictures are at half size,
  * which is how the 320 px model gets to see them, so no chroma has to be thrown away. Little
  * endian. */
-#include "capture/scene.h"
+#include "capture/scene/scene.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Fan-out after commit: what is published here has happened and is stored (events) or is only worth
- * knowing now (camera state, live boxes). Each subscriber has its own bounded queue: a slow one loses
- * its oldest messages and is told how many, and asks the store, which is the truth. */
+ * knowing now (camera state, live boxes). Each subscriber has its own bounded queue: a slow one
+ * loses its oldest messages and is told how many, and asks the store, which is the truth. */
 #pragma once
 
 #include "base/err.h"
@@ -8,12 +8,13 @@
 #include <stdatomic.h>
 
 enum bus_topic {
-    BUS_EVENT = 1,    /* an event was opened, updated or closed, and committed */
-    BUS_CAMERA = 2,   /* a camera changed state */
+    BUS_EVENT = 1,      /* an event was opened, updated or closed, and committed */
+    BUS_CAMERA = 2,     /* a camera changed state */
     BUS_DETECTIONS = 4, /* live boxes of one analysed frame; lossy by nature */
 };
 
-/* Immutable once published; refcounted. json is complete: {"type": ..., ...} without the sequence. */
+/* Immutable once published; refcounted. json is complete: {"type": ..., ...} without the sequence.
+ */
 struct bus_message {
     atomic_int refs;
     enum bus_topic topic;

@@ -11,9 +11,9 @@ static bool list_has(const struct opt_list *list, const char *word)
     return false;
 }
 
-enum zone_kind scene_zone_kind(const struct scene *scene, int zone)
+enum zone_kind facts_zone_kind(const struct facts *facts, int zone)
 {
-    const struct opt_map *zones = scene->context->zones;
+    const struct opt_map *zones = facts->context->zones;
     if (!zones || zone >= zones->count)
         return ZONE_OTHER;
     return (enum zone_kind)((const struct zone_conf *)zones->items)[zone].kind;
@@ -54,39 +54,39 @@ int tracks_together(const struct event *event, const bool has[EVENT_TRACKS_MAX])
     return most;
 }
 
-static bool hours_hold(const struct scene *scene, int hours, int64_t wall_us)
+static bool hours_hold(const struct facts *facts, int hours, int64_t wall_us)
 {
     switch ((enum rule_hours)hours) {
     case HOURS_ANY:
         return true;
     case HOURS_DAY:
-        return wall_us != TIME_UNKNOWN && !times_contain(&scene->conf->night, wall_us);
+        return wall_us != TIME_UNKNOWN && !times_contain(&facts->conf->night, wall_us);
     case HOURS_NIGHT:
-        return times_contain(&scene->conf->night, wall_us);
+        return times_contain(&facts->conf->night, wall_us);
     case HOURS_AWAY:
-        return times_contain(&scene->conf->away, wall_us);
+        return times_contain(&facts->conf->away, wall_us);
     }
     return false;
 }
 
 /* Takes the sighting as evidence if the rule's hours hold at it. */
-static bool take_evidence(const struct rule_when *when, const struct scene *scene,
+static bool take_evidence(const struct rule_when *when, const struct facts *facts,
                           const struct sighting *at, struct match *match)
 {
-    if (!hours_hold(scene, when->hours, at->wall_us))
+    if (!hours_hold(facts, when->hours, at->wall_us))
         return false;
     match->at = *at;
     return true;
 }
 
 /* The longest stay in a zone the rule asks for. */
-static bool match_zone(const struct rule_when *when, const struct scene *scene,
+static bool match_zone(const struct rule_when *when, const struct facts *facts,
                        const struct track *track, struct match *match)
 {
     bool found = false;
     for (int z = 0; z < ZONES_MAX; z++) {
         const struct zone_visit *visit = &track->zones[z];
-        if (!visit->seen || !list_has(&when->zone_kind, zone_kind_names[scene_zone_kind(scene, z)]))
+        if (!visit->seen || !list_has(&when->zone_kind, zone_kind_names[facts_zone_kind(facts, z)]))
             continue;
         if (visit->dwell_us < when->min_dwell_us || (when->left && visit->inside))
             continue;
@@ -95,8 +95,8 @@ static bool match_zone(const struct rule_when *when, const struct scene *scene,
         if (found && visit->dwell_us <= match->dwell_us)
             continue;
         /* Who came before the hours began and is still there has been seen there within them. */
-        if (!take_evidence(when, scene, &visit->entered, match) &&
-            !(visit->inside && take_evidence(when, scene, &track->last, match)))
+        if (!take_evidence(when, facts, &visit->entered, match) &&
+            !(visit->inside && take_evidence(when, facts, &track->last, match)))
             continue;
         match->visit = visit;
         match->dwell_us = visit->dwell_us;
@@ -106,7 +106,7 @@ static bool match_zone(const struct rule_when *when, const struct scene *scene,
     return found;
 }
 
-static bool match_line(const struct rule_when *when, const struct scene *scene,
+static bool match_line(const struct rule_when *when, const struct facts *facts,
                        const struct track *track, struct match *match)
 {
     int known = MIN(track->crossing_count, CROSSINGS_MAX);
@@ -114,7 +114,7 @@ static bool match_line(const struct rule_when *when, const struct scene *scene,
         const struct crossing *crossing = &track->crossings[i];
         bool wanted = when->line == RULE_LINE_ANY ||
                       (when->line == RULE_LINE_IN) == (crossing->direction > 0);
-        if (!wanted || !take_evidence(when, scene, &crossing->at, match))
+        if (!wanted || !take_evidence(when, facts, &crossing->at, match))
             continue;
         match->crossing = crossing;
         return true;
@@ -122,7 +122,7 @@ static bool match_line(const struct rule_when *when, const struct scene *scene,
     return false;
 }
 
-static bool match_growth(const struct rule_when *when, const struct scene *scene,
+static bool match_growth(const struct rule_when *when, const struct facts *facts,
                          const struct track *track, struct match *match)
 {
     struct sighting at;
@@ -133,26 +133,26 @@ static bool match_growth(const struct rule_when *when, const struct scene *scene
     if (match->visit || match->crossing)
         return true;
     match->strength = growth;
-    return take_evidence(when, scene, &at, match) ||
-           take_evidence(when, scene, &track->first, match);
+    return take_evidence(when, facts, &at, match) ||
+           take_evidence(when, facts, &track->first, match);
 }
 
 /* Evidence where the rule names no place: the picture that shows it best. */
-static bool match_anywhere(const struct rule_when *when, const struct scene *scene,
+static bool match_anywhere(const struct rule_when *when, const struct facts *facts,
                            const struct track *track, struct match *match)
 {
     match->strength = when->min_duration_us ? (double)match->dwell_us : (double)track->confidence;
-    return (track->best.score > 0 && take_evidence(when, scene, &track->best, match)) ||
-           take_evidence(when, scene, &track->first, match) ||
-           take_evidence(when, scene, &track->last, match);
+    return (track->best.score > 0 && take_evidence(when, facts, &track->best, match)) ||
+           take_evidence(when, facts, &track->first, match) ||
+           take_evidence(when, facts, &track->last, match);
 }
 
-static bool avoids(const struct rule_when *when, const struct scene *scene,
+static bool avoids(const struct rule_when *when, const struct facts *facts,
                    const struct track *track)
 {
     for (int z = 0; z < ZONES_MAX; z++)
         if (track->zones[z].seen &&
-            list_has(&when->never_in, zone_kind_names[scene_zone_kind(scene, z)]))
+            list_has(&when->never_in, zone_kind_names[facts_zone_kind(facts, z)]))
             return false;
     return true;
 }
@@ -164,10 +164,10 @@ static bool concerns(const struct rule_when *when, const struct track *track)
     return !when->kind.count || list_has(&when->kind, kind_names[label_kind(track->label)]);
 }
 
-static bool match_track(const struct rule_when *when, const struct scene *scene, int index,
+static bool match_track(const struct rule_when *when, const struct facts *facts, int index,
                         struct match *match)
 {
-    const struct track *track = &scene->event->tracks[index];
+    const struct track *track = &facts->event->tracks[index];
     int64_t duration_us = track->last.pts_us - track->first.pts_us;
     *match = (struct match){.track = index, .dwell_us = duration_us};
     if (duration_us < when->min_duration_us ||
@@ -175,25 +175,25 @@ static bool match_track(const struct rule_when *when, const struct scene *scene,
         return false;
     if (when->stationary != REST_EITHER && (when->stationary == REST_YES) != track->stationary)
         return false;
-    if (when->never_in.count && !avoids(when, scene, track))
+    if (when->never_in.count && !avoids(when, facts, track))
         return false;
     bool placed = when->zone_kind.count || when->line != RULE_LINE_IGNORED;
-    if (when->zone_kind.count && !match_zone(when, scene, track, match))
+    if (when->zone_kind.count && !match_zone(when, facts, track, match))
         return false;
-    if (when->line != RULE_LINE_IGNORED && !match_line(when, scene, track, match))
+    if (when->line != RULE_LINE_IGNORED && !match_line(when, facts, track, match))
         return false;
     if (when->min_growth > 0)
-        return match_growth(when, scene, track, match);
-    return placed || match_anywhere(when, scene, track, match);
+        return match_growth(when, facts, track, match);
+    return placed || match_anywhere(when, facts, track, match);
 }
 
-static bool match_event(const struct rule_when *when, const struct scene *scene)
+static bool match_event(const struct rule_when *when, const struct facts *facts)
 {
-    bool drawn = scene->context->zones && scene->context->zones->count > 0;
+    bool drawn = facts->context->zones && facts->context->zones->count > 0;
     if (when->zones != RULE_ZONES_ANY && (when->zones == RULE_ZONES_DRAWN) != drawn)
         return false;
-    for (int i = 0; i < scene->event->track_count && when->without.count; i++)
-        if (list_has(&when->without, kind_names[label_kind(scene->event->tracks[i].label)]))
+    for (int i = 0; i < facts->event->track_count && when->without.count; i++)
+        if (list_has(&when->without, kind_names[label_kind(facts->event->tracks[i].label)]))
             return false;
     return true;
 }
@@ -212,26 +212,26 @@ static int insert_match(struct match *ret, int count, int capacity, const struct
     return kept + 1;
 }
 
-int rule_match(const struct rule *rule, const struct scene *scene, struct match ret[RULE_TIMES_MAX])
+int rule_match(const struct rule *rule, const struct facts *facts, struct match ret[RULE_TIMES_MAX])
 {
     const struct rule_when *when = &rule->when;
-    if (!match_event(when, scene))
+    if (!match_event(when, facts))
         return 0;
     int capacity = CLAMP(rule->max_times, 1, RULE_TIMES_MAX);
     int kept = 0;
     bool met[EVENT_TRACKS_MAX] = {false};
-    for (int i = 0; i < scene->event->track_count; i++) {
+    for (int i = 0; i < facts->event->track_count; i++) {
         struct match match;
-        if (!concerns(when, &scene->event->tracks[i]))
+        if (!concerns(when, &facts->event->tracks[i]))
             continue;
-        if (match_track(when, scene, i, &match)) {
+        if (match_track(when, facts, i, &match)) {
             met[i] = true;
             kept = insert_match(ret, kept, capacity, &match);
         } else if (when->every) {
             return 0;
         }
     }
-    int together = tracks_together(scene->event, met);
+    int together = tracks_together(facts->event, met);
     if (together < when->min_count)
         return 0;
     for (int i = 0; i < kept; i++)

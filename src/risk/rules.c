@@ -187,16 +187,16 @@ struct rules_priv {
     struct firing *firings; /* RULES_MAX * RULE_TIMES_MAX, too many for a stack */
 };
 
-static void add_reason(const struct rules_priv *priv, const struct scene *scene,
+static void add_reason(const struct rules_priv *priv, const struct facts *facts,
                        const struct firing *firing, struct verdict *ret)
 {
     const struct rule *rule = (const struct rule *)priv->set.rules.items + firing->rule;
     struct reason *reason = &ret->reasons[ret->reason_count++];
     STR_COPY(reason->rule, rule->name);
     reason->points = rule->points;
-    reason->track = scene->event->tracks[firing->match.track].id;
+    reason->track = facts->event->tracks[firing->match.track].id;
     reason->at = firing->match.at;
-    rule_says(rule, scene, &firing->match, reason->text, sizeof reason->text);
+    rule_says(rule, facts, &firing->match, reason->text, sizeof reason->text);
 }
 
 /* No event is left without a reason, even under a set of rules that has none for it. */
@@ -218,12 +218,12 @@ static bool rules_score(void *opaque, const struct event *event, const struct ri
 {
     (void)err;
     struct rules_priv *priv = opaque;
-    struct scene scene = {event, context, &priv->conf};
+    struct facts facts = {event, context, &priv->conf};
     const struct rule *rules = priv->set.rules.items;
     int count = 0;
     for (int r = 0; r < priv->set.rules.count; r++) {
         struct match matches[RULE_TIMES_MAX];
-        int times = rule_match(&rules[r], &scene, matches);
+        int times = rule_match(&rules[r], &facts, matches);
         for (int i = 0; i < times; i++)
             priv->firings[count++] = (struct firing){rules[r].points, r, i, matches[i]};
     }
@@ -235,14 +235,14 @@ static bool rules_score(void *opaque, const struct event *event, const struct ri
     memset(ret, 0, sizeof *ret); /* padding too: equal verdicts are equal bytes */
     int sum = 0;
     for (int i = 0; i < count; i++) {
-        add_reason(priv, &scene, &priv->firings[i], ret);
+        add_reason(priv, &facts, &priv->firings[i], ret);
         sum += priv->firings[i].points;
     }
     if (count == 0)
         add_no_reason(event, ret);
     ret->score = CLAMP(sum, 0, 100);
     snprintf(ret->scorer, sizeof ret->scorer, "rules %d", priv->set.version);
-    scene_summary(&scene, ret->summary, sizeof ret->summary);
+    facts_summary(&facts, ret->summary, sizeof ret->summary);
     return true;
 }
 

@@ -52,7 +52,7 @@ extern const struct section rule_set_section;
 NODISCARD bool rules_check_file(const char *path, struct err *err);
 
 /* What the rules may look at, borrowed. */
-struct scene {
+struct facts {
     const struct event *event;
     const struct risk_context *context;
     const struct risk_conf *conf;
@@ -71,11 +71,11 @@ struct match {
 
 /* The strongest matches, best first, ties by track order; at most rule->max_times. Returns how
  * many. */
-int rule_match(const struct rule *rule, const struct scene *scene,
+int rule_match(const struct rule *rule, const struct facts *facts,
                struct match ret[RULE_TIMES_MAX]);
 
 /* ZONE_OTHER where the configuration no longer knows the zone. */
-enum zone_kind scene_zone_kind(const struct scene *scene, int zone);
+enum zone_kind facts_zone_kind(const struct facts *facts, int zone);
 
 /* Size in its best or last picture (the larger) over size when first seen: > 1 came nearer.
  * *ret_at: that picture. Unlike track.growth it remembers, and is not fooled by who steps in from
@@ -90,7 +90,7 @@ int tracks_together(const struct event *event, const bool has[EVENT_TRACKS_MAX])
 bool times_contain(const struct opt_times *times, int64_t wall_us);
 
 /* The rule's sentence about a match. */
-void rule_says(const struct rule *rule, const struct scene *scene, const struct match *match,
+void rule_says(const struct rule *rule, const struct facts *facts, const struct match *match,
                char *out, size_t bytes);
 
 /* The first {word} of a template that rule_says does not know, copied to ret; false if there is
@@ -99,7 +99,7 @@ bool rule_says_unknown(const char *says, char *ret, size_t bytes);
 extern const char *const rule_placeholders[]; /* "label", "zone", ... NULL */
 
 /* One sentence about the whole event. */
-void scene_summary(const struct scene *scene, char *out, size_t bytes);
+void facts_summary(const struct facts *facts, char *out, size_t bytes);
 
 /* A sentence of bounded length: what does not fit is cut between characters and marked "...". */
 struct text {

@@ -27,10 +27,10 @@ bool rule_says_unknown(const char *says, char *ret, size_t bytes)
 }
 
 static void add_placeholder(struct text *text, const char *word, size_t bytes,
-                            const struct scene *scene, const struct match *match)
+                            const struct facts *facts, const struct match *match)
 {
     if (is_word(word, bytes, "label"))
-        text_add_objects(text, scene->event->tracks[match->track].label, 1);
+        text_add_objects(text, facts->event->tracks[match->track].label, 1);
     else if (is_word(word, bytes, "zone") && match->visit)
         text_add_place(text, match->visit->name);
     else if (is_word(word, bytes, "line") && match->crossing)
@@ -43,7 +43,7 @@ static void add_placeholder(struct text *text, const char *word, size_t bytes,
         text_add_time(text, match->at.wall_us);
 }
 
-void rule_says(const struct rule *rule, const struct scene *scene, const struct match *match,
+void rule_says(const struct rule *rule, const struct facts *facts, const struct match *match,
                char *out, size_t bytes)
 {
     struct text text;
@@ -56,7 +56,7 @@ void rule_says(const struct rule *rule, const struct scene *scene, const struct 
         if (*p != '{')
             continue;
         size_t word = strcspn(p + 1, "}");
-        add_placeholder(&text, p + 1, word, scene, match);
+        add_placeholder(&text, p + 1, word, facts, match);
         p += 1 + word + (p[1 + word] == '}');
     }
     text_capitalise(&text);

@@ -83,14 +83,14 @@ static int closeness(enum zone_kind kind)
     return order[kind];
 }
 
-static void consider_visits(const struct scene *scene, const struct track *track,
+static void consider_visits(const struct facts *facts, const struct track *track,
                             struct subject *subject)
 {
     for (int z = 0; z < ZONES_MAX; z++) {
         const struct zone_visit *visit = &track->zones[z];
         if (!visit->seen)
             continue;
-        enum zone_kind kind = scene_zone_kind(scene, z);
+        enum zone_kind kind = facts_zone_kind(facts, z);
         int step = subject->visit ? closeness(kind) - closeness(subject->zone_kind) : 1;
         if (step < 0 || (step == 0 && visit->dwell_us <= subject->visit->dwell_us))
             continue;
@@ -100,9 +100,9 @@ static void consider_visits(const struct scene *scene, const struct track *track
     }
 }
 
-static struct subject find_subject(const struct scene *scene)
+static struct subject find_subject(const struct facts *facts)
 {
-    const struct event *event = scene->event;
+    const struct event *event = facts->event;
     struct subject subject = {.kind = KIND_OTHER};
     for (int i = 0; i < event->track_count; i++)
         subject.kind = MIN(subject.kind, label_kind(event->tracks[i].label));
@@ -115,7 +115,7 @@ static struct subject find_subject(const struct scene *scene)
         int64_t span = track->last.pts_us - track->first.pts_us;
         if (!subject.visit && span > subject.track->last.pts_us - subject.track->first.pts_us)
             subject.track = track;
-        consider_visits(scene, track, &subject);
+        consider_visits(facts, track, &subject);
     }
     return subject;
 }
@@ -207,27 +207,27 @@ static void add_company(struct text *text, const struct event *event, enum objec
     text_add(text, groups.shown == 1 ? " was also seen" : " were also seen");
 }
 
-void scene_summary(const struct scene *scene, char *out, size_t bytes)
+void facts_summary(const struct facts *facts, char *out, size_t bytes)
 {
     struct text text;
     text_init(&text, out, bytes);
-    struct subject subject = find_subject(scene);
+    struct subject subject = find_subject(facts);
     if (!subject.track) {
         text_add(&text, "Something moved.");
         return;
     }
-    struct groups groups = group_tracks(scene->event, (int)subject.kind, (int)subject.kind);
+    struct groups groups = group_tracks(facts->event, (int)subject.kind, (int)subject.kind);
     subject.plural = groups.shown > 1;
     add_groups(&text, &groups);
     add_deed(&text, &subject);
-    add_moment(&text, scene->event,
+    add_moment(&text, facts->event,
                subject.visit ? &subject.visit->entered : &subject.track->first);
     add_stay(&text, &subject);
     /* Whoever comes back, or was lost for a while, is a track of its own but not one more person.
      */
     if (groups.tracks > groups.shown)
         text_add(&text, " (%d visits in all)", groups.tracks);
-    add_company(&text, scene->event, subject.kind);
+    add_company(&text, facts->event, subject.kind);
     text_add(&text, ".");
     text_capitalise(&text);
 }

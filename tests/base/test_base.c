@@ -27,9 +27,15 @@ static void suggestions(void **state)
     static const struct {
         const char *word, *expected;
     } cases[] = {
-        {"treshold", "threshold"}, {"thershold", "threshold"}, {"THRESHOLD", "threshold"},
-        {"camera", "cameras"},     {"hodl", "hold"},           {"xyzzy", NULL},
-        {"", NULL},                {"q", NULL},                {"are", "area"},
+        {"treshold", "threshold"},
+        {"thershold", "threshold"},
+        {"THRESHOLD", "threshold"},
+        {"camera", "cameras"},
+        {"hodl", "hold"},
+        {"xyzzy", NULL},
+        {"", NULL},
+        {"q", NULL},
+        {"are", "area"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const char *got = suggest(cases[i].word, names);
@@ -51,8 +57,12 @@ static void times_round_trip(void **state)
     CHECK_STR(time_format(text, us), "2026-11-20T13:09:00.000Z");
     CHECK(time_parse("1969-12-31T23:59:59.5Z", &us));
     CHECK_INT(us, -500000);
-    static const char *const bad[] = {"", "2026-11-20", "2026-11-20T13:09:00", "2026-02-30T00:00:00Z",
-                                      "2026-11-20T24:00:00Z", "2026-11-20T13:09:00Zx",
+    static const char *const bad[] = {"",
+                                      "2026-11-20",
+                                      "2026-11-20T13:09:00",
+                                      "2026-02-30T00:00:00Z",
+                                      "2026-11-20T24:00:00Z",
+                                      "2026-11-20T13:09:00Zx",
                                       "2026-11-20T13:09:00.Z"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         CHECK(!time_parse(bad[i], &us));
@@ -109,12 +119,14 @@ static void urls_lose_their_credentials(void **state)
     static const struct {
         const char *text, *expected;
     } cases[] = {
-        {"open rtsp://admin:secret@10.0.0.9:554/h264 failed", "open rtsp://***@10.0.0.9:554/h264 failed"},
+        {"open rtsp://admin:secret@10.0.0.9:554/h264 failed",
+         "open rtsp://***@10.0.0.9:554/h264 failed"},
         {"rtsp://u:p@ss@host/x http://a@b/", "rtsp://***@host/x http://*@b/"},
         {"http://host/path@x", "http://host/path@x"},
         {"rtsp://u:p@h", "rtsp://***@h"},
         {"no url", "no url"},
-        {"rtsp://c:554/user=a&password=secret&channel=1", "rtsp://c:554/user=a&password=***&channel=1"},
+        {"rtsp://c:554/user=a&password=secret&channel=1",
+         "rtsp://c:554/user=a&password=***&channel=1"},
         {"http://c/?PWD=s&token=", "http://c/?PWD=*&token="},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -86,11 +86,11 @@ static void conditions(void **state)
     (void)state;
     struct stage stage;
     set_stage(&stage, NOON);
-    struct scene scene = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context, &hours};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct rule rule = {.max_times = RULE_TIMES_MAX, .when = rows[i].when};
         struct match matches[RULE_TIMES_MAX];
-        int count = rule_match(&rule, &scene, matches);
+        int count = rule_match(&rule, &facts, matches);
         if (count != rows[i].matches)
             fail_msg("%s: %d matches, expected %d", rows[i].name, count, rows[i].matches);
     }
@@ -124,7 +124,7 @@ static void times_of_day_follow_the_sighting(void **state)
         stage_open(&stage, true, cases[i].time);
         struct actor cat = {.label = "cat"};
         stage_enter(&stage, &cat);
-        struct scene scene = {stage.event, &stage.context, &hours};
+        struct facts facts = {stage.event, &stage.context, &hours};
         struct match match[RULE_TIMES_MAX];
         const int expected[] = {[HOURS_ANY] = 1,
                                 [HOURS_DAY] = cases[i].day,
@@ -132,7 +132,7 @@ static void times_of_day_follow_the_sighting(void **state)
                                 [HOURS_AWAY] = cases[i].away};
         for (int h = HOURS_ANY; h <= HOURS_AWAY; h++) {
             struct rule rule = {.max_times = 1, .when = {.hours = h}};
-            if (rule_match(&rule, &scene, match) != expected[h])
+            if (rule_match(&rule, &facts, match) != expected[h])
                 fail_msg("%s: hours %d", cases[i].time ? cases[i].time : "unknown", h);
         }
         stage_close(&stage);
@@ -149,10 +149,10 @@ static void evidence_is_from_within_the_hours(void **state)
     struct actor gone = {.label = "person", .seconds = 15, AT({DOOR, 5})};
     stage_enter(&stage, &gone);
     struct track *track = stage_enter(&stage, &waiting);
-    struct scene scene = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context, &hours};
     struct rule rule = {.max_times = 8, .when = {.hours = HOURS_NIGHT, .zone_kind = LIST("entry")}};
     struct match match[RULE_TIMES_MAX];
-    CHECK_INT(rule_match(&rule, &scene, match), 1);
+    CHECK_INT(rule_match(&rule, &facts, match), 1);
     CHECK_INT(match[0].track, 1);
     CHECK_INT(match[0].at.pts_us, track->last.pts_us);
     CHECK(times_contain(&hours.night, match[0].at.wall_us));
@@ -169,12 +169,12 @@ static void matches_are_sorted_and_capped(void **state)
         struct actor actor = {.label = "person", .seconds = 10, AT({DOOR, dwell_s[i]})};
         stage_enter(&stage, &actor);
     }
-    struct scene scene = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context, &hours};
     static const int order[] = {1, 3, 5, 2, 0, 4};
     for (int cap = 1; cap <= 8; cap++) {
         struct rule rule = {.max_times = cap, .when = {.zone_kind = LIST("entry")}};
         struct match match[RULE_TIMES_MAX];
-        int count = rule_match(&rule, &scene, match);
+        int count = rule_match(&rule, &facts, match);
         CHECK_INT(count, MIN(cap, 6));
         for (int i = 0; i < count; i++) {
             CHECK_INT(match[i].track, order[i]);
@@ -195,13 +195,13 @@ static void a_count_is_of_one_moment(void **state)
         track->first.pts_us += (int64_t[]){0, 5, 11}[i] * US_PER_S;
         track->last.pts_us += (int64_t[]){0, 5, 11}[i] * US_PER_S;
     }
-    struct scene scene = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context, &hours};
     struct match match[RULE_TIMES_MAX];
     struct rule rule = {.max_times = 1, .when = {.min_count = 2}};
-    CHECK_INT(rule_match(&rule, &scene, match), 1);
+    CHECK_INT(rule_match(&rule, &facts, match), 1);
     CHECK_INT(match[0].count, 2);
     rule.when.min_count = 3;
-    CHECK_INT(rule_match(&rule, &scene, match), 0);
+    CHECK_INT(rule_match(&rule, &facts, match), 0);
     bool none[EVENT_TRACKS_MAX] = {false}, ends[EVENT_TRACKS_MAX] = {true, false, true};
     CHECK_INT(tracks_together(stage.event, none), 0);
     CHECK_INT(tracks_together(stage.event, ends), 1);
@@ -215,10 +215,10 @@ static void of_equal_stays_the_first_zone_counts(void **state)
     stage_open(&stage, true, NOON);
     struct actor actor = {.label = "person", .seconds = 20, AT({DOOR, 6}, {LAWN, 6}, {DRIVE, 2})};
     struct track *track = stage_enter(&stage, &actor);
-    struct scene scene = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context, &hours};
     struct rule rule = {.max_times = 8, .when = {.zone_kind = LIST("entry", "yard", "driveway")}};
     struct match match[RULE_TIMES_MAX];
-    CHECK_INT(rule_match(&rule, &scene, match), 1);
+    CHECK_INT(rule_match(&rule, &facts, match), 1);
     CHECK(match[0].visit == &track->zones[LAWN]);
     CHECK_INT(match[0].dwell_us, 6 * US_PER_S);
     stage_close(&stage);
@@ -231,11 +231,11 @@ static void a_zone_no_longer_configured_is_of_no_kind(void **state)
     stage_open(&stage, true, NOON);
     stage.zones.count = 1;
     stage_enter(&stage, &cast[0]);
-    struct scene scene = {stage.event, &stage.context, &hours};
-    CHECK_INT(scene_zone_kind(&scene, LAWN), ZONE_YARD);
-    CHECK_INT(scene_zone_kind(&scene, DOOR), ZONE_OTHER);
+    struct facts facts = {stage.event, &stage.context, &hours};
+    CHECK_INT(facts_zone_kind(&facts, LAWN), ZONE_YARD);
+    CHECK_INT(facts_zone_kind(&facts, DOOR), ZONE_OTHER);
     stage.context.zones = NULL;
-    CHECK_INT(scene_zone_kind(&scene, LAWN), ZONE_OTHER);
+    CHECK_INT(facts_zone_kind(&facts, LAWN), ZONE_OTHER);
     stage_close(&stage);
 }
 

@@ -11,7 +11,7 @@
 #define NIGHT   "2026-11-20T03:12:00+01:00"
 
 struct row {
-    const char *scene;
+    const char *facts;
     const char *time; /* NULL: unknown */
     bool unzoned, away;
     struct actor actors[4];
@@ -405,7 +405,7 @@ static void everyday_scenes(void **state)
         const char *level = risk_level_names[risk_level_of(verdict.score)];
         if (verdict.score != rows[i].score || strcmp(level, rows[i].level) != 0 ||
             strcmp(names, rows[i].reasons) != 0)
-            fail_msg("%s: %d %s (%s), expected %d %s (%s)", rows[i].scene, verdict.score, level,
+            fail_msg("%s: %d %s (%s), expected %d %s (%s)", rows[i].facts, verdict.score, level,
                      names, rows[i].score, rows[i].level, rows[i].reasons);
         if (rows[i].summary)
             CHECK_STR(verdict.summary, rows[i].summary);

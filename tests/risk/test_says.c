@@ -39,7 +39,7 @@ static void templates_are_filled(void **state)
     stage_open(&stage, true, "2026-11-20T03:12:00+01:00");
     struct actor actor = {.label = "person", .seconds = 20, .crosses = -1, AT({DOOR, 12})};
     struct track *track = stage_enter(&stage, &actor);
-    struct scene scene = {.event = stage.event, .context = &stage.context};
+    struct facts facts = {.event = stage.event, .context = &stage.context};
     struct match match = {.at = track->first,
                           .count = 2,
                           .dwell_us = 12 * US_PER_S,
@@ -47,9 +47,9 @@ static void templates_are_filled(void **state)
                           .crossing = &track->crossings[0]};
     struct rule rule = {.says = "{label} of {count} at {zone}, over {line}, for {dwell} at {time}"};
     char out[128];
-    rule_says(&rule, &scene, &match, out, sizeof out);
+    rule_says(&rule, &facts, &match, out, sizeof out);
     CHECK_STR(out, "A person of 2 at the front door, over the gate, for 12 s at 03:12");
-    rule_says(&rule, &scene, &match, out, 20);
+    rule_says(&rule, &facts, &match, out, 20);
     CHECK_STR(out, "A person of 2 at...");
     stage_close(&stage);
 }

@@ -66,9 +66,9 @@ static void summaries(void **state)
         stage_open(&stage, !rows[i].unzoned, "2026-11-20T09:05:00+01:00");
         for (size_t a = 0; a < ARRAY_LEN(rows[i].actors) && rows[i].actors[a].label; a++)
             stage_enter(&stage, &rows[i].actors[a]);
-        struct scene scene = {.event = stage.event, .context = &stage.context};
+        struct facts facts = {.event = stage.event, .context = &stage.context};
         char out[256];
-        scene_summary(&scene, out, sizeof out);
+        facts_summary(&facts, out, sizeof out);
         CHECK_STR(out, rows[i].summary);
         stage_close(&stage);
     }
@@ -102,9 +102,9 @@ static void people_who_come_in_turn(void **state)
             shift(stage_enter(&stage, &person), n * cases[i].every_s * US_PER_S);
         stage_enter(&stage, &cat);
         shift(stage_enter(&stage, &cat), 9 * US_PER_S);
-        struct scene scene = {.event = stage.event, .context = &stage.context};
+        struct facts facts = {.event = stage.event, .context = &stage.context};
         char out[256];
-        scene_summary(&scene, out, sizeof out);
+        facts_summary(&facts, out, sizeof out);
         CHECK_STR(out, cases[i].summary);
         stage_close(&stage);
     }
@@ -121,10 +121,10 @@ static void a_crowd_of_long_names_fits(void **state)
         struct actor actor = {.label = label, .seconds = i, AT({POOL, 5})};
         stage_enter(&stage, &actor);
     }
-    struct scene scene = {.event = stage.event, .context = &stage.context};
+    struct facts facts = {.event = stage.event, .context = &stage.context};
     char out[256];
     memset(out, '#', sizeof out);
-    scene_summary(&scene, out, sizeof out);
+    facts_summary(&facts, out, sizeof out);
     CHECK(memchr(out, '\0', sizeof out) != NULL);
     CHECK_CONTAINS(out, "...");
     stage_close(&stage);

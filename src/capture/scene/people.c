@@ -1,5 +1,5 @@
 /* People and animals, jointed and walking. Sizes in metres. */
-#include "capture/scene_internal.h"
+#include "capture/scene/internal.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "capture/capture.h"
-#include "capture/scene.h"
+#include "capture/scene/scene.h"
 
 #include <libavcodec/codec_par.h>
 #include <libavcodec/packet.h>

@@ -1,7 +1,7 @@
 /* The painter: how much of a pixel a shape covers, where it stops, and what it remembers. */
 #include "test.h"
 
-#include "capture/paint.h"
+#include "capture/scene/paint.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The scene as a camera: uncompressed pictures from the URL "scene" or "scene:SEED". */
 #include "capture/capture.h"
-#include "capture/scene.h"
+#include "capture/scene/scene.h"
 
 #include <errno.h>
 #include <libavcodec/codec_par.h>

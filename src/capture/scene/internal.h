@@ -2,8 +2,8 @@
  * from it along the ground. A camera 4.5 m up looks level; its horizon lies at HORIZON_PX. */
 #pragma once
 
-#include "capture/paint.h"
-#include "capture/scene.h"
+#include "capture/scene/paint.h"
+#include "capture/scene/scene.h"
 
 #define HORIZON_PX 75.0f
 #define FOCAL_PX   560.0f

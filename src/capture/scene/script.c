@@ -1,7 +1,7 @@
 /* Who is where, and when. The street's story is a cycle of five acts with pauses in between that
  * are long enough for an event to close; the first act of all brings somebody to the door within
  * ten seconds. */
-#include "capture/scene_internal.h"
+#include "capture/scene/internal.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Cars and trucks. Sizes in metres, painted facing right and mirrored for the other way. */
-#include "capture/scene_internal.h"
+#include "capture/scene/internal.h"
 
 #include <math.h>
 

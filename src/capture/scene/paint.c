@@ -1,4 +1,4 @@
-#include "capture/paint.h"
+#include "capture/scene/paint.h"
 
 #include "base/simd.h"
 

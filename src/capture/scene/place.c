@@ -1,6 +1,6 @@
 /* The house, its garden and the street. Everything here is painted once; coordinates are pixels of
  * the picture, because a place is drawn, not measured. */
-#include "capture/scene_internal.h"
+#include "capture/scene/internal.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
-#include "capture/scene.h"
+#include "capture/scene/scene.h"
 
 #include "base/simd.h"
-#include "capture/scene_internal.h"
+#include "capture/scene/internal.h"
 
 #include <math.h>
 #include <stdlib.h>
