@@ -2,7 +2,7 @@
  * loaded configuration is immutable. */
 #pragma once
 
-#include "base/conf.h"
+#include "base/conf/conf.h"
 #include "batch/batch.h"
 #include "capture/capture.h"
 #include "detect/detect.h"

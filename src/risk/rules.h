@@ -3,7 +3,7 @@
  * clock. */
 #pragma once
 
-#include "base/conf.h"
+#include "base/conf/conf.h"
 #include "risk/risk.h"
 
 #define RULES_MAX       64

@@ -1,7 +1,7 @@
 /* The exact life of events, on a timeline of milliseconds that the cases write themselves. */
 #include "batch/show.h"
 
-#include "base/conf.h"
+#include "base/conf/conf.h"
 
 /* -- opening -- */
 

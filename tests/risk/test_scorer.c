@@ -1,7 +1,7 @@
 /* The scorer's frame around any scorer_ops, and the risk section of the configuration. */
 #include "test.h"
 
-#include "base/conf.h"
+#include "base/conf/conf.h"
 #include "risk/risk.h"
 #include "risk/stage.h"
 

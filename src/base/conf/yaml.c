@@ -1,6 +1,6 @@
 /* The library's side: text to tree, and its complaints in the words of somebody who did not ask for
  * a YAML course. */
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 
 #include <ctype.h>
 #include <libfyaml.h>

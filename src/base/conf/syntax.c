@@ -1,6 +1,6 @@
 /* Syntax errors in plain words. The library's own are about tokens; what people did is forget a
  * colon, a space or a quote, or put a password without quotes. */
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 
 #include <ctype.h>
 #include <stdio.h>

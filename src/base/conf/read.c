@@ -1,6 +1,6 @@
 /* From the tree into the structs: the walk along sections, with everything that can be wrong there.
  */
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 #include "base/log.h"
 
 #include <ctype.h>

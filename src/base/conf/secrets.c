@@ -1,5 +1,5 @@
 /* Values kept out of the configuration: a file of names, and the environment. */
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 
 #include <libfyaml.h>
 #include <stdlib.h>

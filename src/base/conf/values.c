@@ -1,5 +1,5 @@
 /* Scalars and points of the tree. */
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 
 #include <libfyaml.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* The reference and the effective configuration, both walked from the tables. */
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What a look at the bytes finds before YAML is parsed. */
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* What to say about an option that does not exist where it stands. */
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * A mistake may stand in the very line of a password, or the password itself may be the mistake.
  * What looks like a credential by the name before it is therefore blanked, rather too much than too
  * little. */
-#include "base/conf_internal.h"
+#include "base/conf/internal.h"
 #include "base/log.h"
 
 #include <ctype.h>

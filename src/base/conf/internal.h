@@ -1,7 +1,7 @@
 /* Shared by the conf files only. */
 #pragma once
 
-#include "base/conf.h"
+#include "base/conf/conf.h"
 
 #define CONF_TAB_COLUMNS 4 /* only to guess what a line with a tab belongs to */
 
