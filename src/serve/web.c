@@ -513,6 +513,7 @@ static void on_deadline(lws_sorted_usec_list_t *timer)
 {
     struct web *web = lws_container_of(timer, struct web, deadline);
     web->deadline_over = true;
+    lws_cancel_service(web->context); /* timers alone do not make lws_service return */
 }
 
 /* Everybody is told once, and gets a moment to take it. */

@@ -21,7 +21,7 @@ struct house {
     struct store_conf store_conf;
     int port;
     atomic_int frames_asked;
-    atomic_llong frame_seq;
+    atomic_llong frame_seq, frame_arrived_us;
     atomic_bool ready;
 };
 
@@ -60,7 +60,7 @@ static inline struct frame *camera_frame(void *ctx, int camera, struct detection
     struct frame *f = frame_alloc(320, 240);
     memset(frame_plane_w(f, 0), 100, (size_t)f->stride[0] * 240);
     f->seq = atomic_load(&h->frame_seq);
-    f->arrived_us = f->seq;
+    f->arrived_us = atomic_load(&h->frame_arrived_us);
     ret->count = 1;
     ret->items[0] = (struct detection){{0.2f, 0.2f, 0.6f, 0.8f}, 0.9f, "person"};
     return f;

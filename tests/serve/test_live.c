@@ -59,6 +59,18 @@ static void handshakes_are_checked(void **state)
     raw_close(&c);
 }
 
+static void publish(struct house *h, enum bus_topic topic, int camera, const char *json)
+{
+    bus_publish(h->bus, bus_message_new(topic, camera, 0, json, strlen(json)));
+}
+
+/* A change that the store knows nothing of. */
+static void publish_event(struct house *h, int64_t seq)
+{
+    static const char json[] = "{\"type\":\"event\",\"data\":{}}";
+    bus_publish(h->bus, bus_message_new(BUS_EVENT, 0, seq, json, sizeof json - 1));
+}
+
 static void changes_arrive_as_they_are_committed(void **state)
 {
     struct house *h = *state;
@@ -75,9 +87,19 @@ static void changes_arrive_as_they_are_committed(void **state)
     ws_read(&c, f);
     CHECK_STR(f->text, "{\"type\":\"pong\"}");
     ws_say(&c, "{\"type\":\"resume\",\"after\":3}"); /* nothing to replay, nothing twice */
+    for (int i = 0; i < 2; i++) { /* the second answer comes after the replay of nothing */
+        ws_say(&c, "{\"type\":\"ping\"}");
+        ws_read(&c, f);
+        CHECK_CONTAINS(f->text, "pong");
+    }
+    publish_event(h, 2); /* the bus is late: hello has covered that */
     put_events(h, 1, 1, 10);
     ws_read(&c, f);
     CHECK_INT(seq_of(f->text), 4);
+    publish_event(h, 9); /* the bus has lost some: the store is asked, and has nothing more */
+    put_events(h, 1, 1, 10);
+    ws_read(&c, f);
+    CHECK_INT(seq_of(f->text), 5);
     raw_close(&c);
     free(f);
 }
@@ -115,11 +137,6 @@ static void resuming_leaves_no_gap_and_no_double(void **state)
                    "{\"type\":\"error\",\"code\":\"invalid\",\"detail\":\"after: 1000 is newer");
     raw_close(&c);
     free(f);
-}
-
-static void publish(struct house *h, enum bus_topic topic, int camera, const char *json)
-{
-    bus_publish(h->bus, bus_message_new(topic, camera, 0, json, strlen(json)));
 }
 
 static void only_what_was_subscribed_arrives(void **state)
@@ -197,44 +214,58 @@ static void bad_messages_are_answered(void **state)
     free(f);
 }
 
-/* It reads nothing while megabytes of changes pass: what was lost is told, and can be had. */
+/* Reads events from *seq + 1 on, without a gap, up to the last one or to something else. */
+static void read_events(struct raw *c, struct ws_frame *f, int64_t *seq, int64_t last)
+{
+    while (*seq < last) {
+        ws_read(c, f);
+        if (!strstr(f->text, "{\"type\":\"event\""))
+            return;
+        CHECK_INT(seq_of(f->text), *seq + 1);
+        ++*seq;
+    }
+}
+
+/* They read nothing while megabytes of changes pass. */
 static void slow_clients_are_told_what_they_missed(void **state)
 {
     struct house *h = *state;
     struct ws_frame *f = NEW(struct ws_frame);
-    struct raw slow = ws_open(h->port);
+    struct raw slow = ws_open(h->port), hasty = ws_open(h->port), quick = ws_open(h->port);
+    int64_t all = 0, seen = 0, seq = 0;
     expect_hello(&slow, f);
-    struct raw quick = ws_open(h->port);
+    expect_hello(&hasty, f);
     expect_hello(&quick, f);
-    int64_t all = 0, seq = 0;
+    ws_say(&slow, "{\"type\":\"subscribe\",\"topics\":[\"event\",\"detections\"]}");
     for (int round = 0; round < 20; round++) {
         put_long_events(h, 100);
         all += 100;
-        while (seq < all) {
-            ws_read(&quick, f);
-            CHECK_INT(seq_of(f->text), seq + 1);
-            seq++;
-        }
+        read_events(&quick, f, &seen, all); /* others are not held up */
     }
-    seq = 0;
-    for (;;) {
-        ws_read(&slow, f);
-        if (strstr(f->text, "\"type\":\"missed\""))
-            break;
-        CHECK_INT(seq_of(f->text), seq + 1);
-        seq++;
-    }
+    publish(h, BUS_DETECTIONS, 0, "{\"type\":\"detections\"}"); /* stale by the time it is read */
+    read_events(&slow, f, &seq, 50); /* makes room in the queue, but something is missing already */
+    put_long_events(h, 10);
+    all += 10;
+    read_events(&slow, f, &seq, all);
+    CHECK_CONTAINS(f->text, "\"type\":\"missed\"");
     CHECK_INT(seq_of(f->text), seq); /* the last before the gap */
-    CHECK(strtoll(strstr(f->text, "\"count\":") + 8, NULL, 10) == all - seq);
+    CHECK_INT(strtoll(strstr(f->text, "\"count\":") + 8, NULL, 10), all - seq);
     char resume[64];
     snprintf(resume, sizeof resume, "{\"type\":\"resume\",\"after\":%lld}", (long long)seq);
     ws_say(&slow, resume);
-    while (seq < all) {
-        ws_read(&slow, f);
-        CHECK_INT(seq_of(f->text), seq + 1);
-        seq++;
-    }
+    read_events(&slow, f, &seq, all);
+    CHECK_INT(seq, all);
+
+    seq =
+        0; /* asks for everything while its queue is full: nothing is missed, nothing comes twice */
+    ws_say(&hasty, "{\"type\":\"resume\",\"after\":0}");
+    ws_say(&quick, "{\"type\":\"ping\"}"); /* so that it has been heard */
+    read_events(&quick, f, &seen, all + 1);
+    CHECK_CONTAINS(f->text, "pong");
+    read_events(&hasty, f, &seq, all);
+    CHECK_INT(seq, all);
     raw_close(&slow);
+    raw_close(&hasty);
     raw_close(&quick);
     free(f);
 }
@@ -255,8 +286,9 @@ static void stopping_says_goodbye(void **state)
 {
     struct house *h = *state;
     struct ws_frame *f = NEW(struct ws_frame);
-    struct raw c[100], half = raw_open(h->port);
+    struct raw c[100], half = raw_open(h->port), stalled = ws_open(h->port);
     raw_say(&half, "GET /health HT");
+    put_long_events(h, 2000); /* fills every buffer towards the one that does not read */
     for (int i = 0; i < 100; i++) {
         c[i] = ws_open(h->port);
         expect_hello(&c[i], f);
@@ -272,6 +304,7 @@ static void stopping_says_goodbye(void **state)
         CHECK_INT((unsigned char)f->text[0] << 8 | (unsigned char)f->text[1], 1001);
         raw_close(&c[i]);
     }
+    raw_close(&stalled);
     raw_close(&half);
     free(f);
 }
