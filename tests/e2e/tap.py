@@ -84,6 +84,8 @@ def clean_environment(**more):
     """Nothing of this machine's own configuration, models or time zone reaches the program."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(('HSI_', 'XDG_'))}
     home = folder()
+    suppressions = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lsan.supp')
+    env['LSAN_OPTIONS'] = f'suppressions={suppressions}:print_suppressions=0'
     env.update(HOME=home, HSI_MODELS=os.path.join(home, 'models'), TZ='UTC', LC_ALL='C.UTF-8', **more)
     return env
 
@@ -122,7 +124,7 @@ def analyze(*args, env=None):
 
 
 def wait_for(what, condition, seconds, every=0.1):
-    """The first true value of condition; its last exception is part of the complaint."""
+    """The first true value of condition, which may raise as long as it cannot be told; a failed assertion is final."""
     end = time.monotonic() + seconds * patience()
     complaint = ''
     while time.monotonic() < end:
@@ -130,6 +132,8 @@ def wait_for(what, condition, seconds, every=0.1):
             value = condition()
             if value:
                 return value
+        except AssertionError:
+            raise
         except Exception as error:  # a server that is not there yet
             complaint = f' ({error})'
         time.sleep(every)
@@ -154,8 +158,8 @@ def _run_case(number, name, function, needs_data, slow):
         return True
     except Exception as error:
         print(f'not ok {number} - {name}')
-        text = str(error) if isinstance(error, AssertionError) and str(error) else traceback.format_exc()
-        for line in text.splitlines()[:40]:
+        said = isinstance(error, AssertionError) and str(error)
+        for line in said.splitlines()[:40] if said else traceback.format_exc().splitlines()[-12:]:
             print(f'#   {line}')
         sys.stdout.flush()
         return False
@@ -167,6 +171,9 @@ def run():
     if not HSI:
         print('1..0 # SKIP HSI does not name the program')
         return 0
+    if not os.access(HSI, os.X_OK):
+        print(f'1..1\nnot ok 1 - HSI names no program: {HSI}')
+        return 1
     print(f'1..{len(_cases)}', flush=True)
     try:
         passed = [_run_case(i, *c) for i, c in enumerate(_cases, 1)]
