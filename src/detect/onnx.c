@@ -41,7 +41,9 @@ static bool ort_ok(struct onnx *o, OrtStatus *status, const char *doing, struct 
 {
     if (!status)
         return true;
-    err_set(err, ERR_INTERNAL, "onnxruntime: %s: %s", doing, o->api->GetErrorMessage(status));
+    const char *text = o->api->GetErrorMessage(status);
+    size_t line = strcspn(text, "\r\n"); /* what follows is a trace */
+    err_set(err, ERR_INTERNAL, "onnxruntime: %s: %.*s", doing, (int)line, text);
     o->api->ReleaseStatus(status);
     return false;
 }
@@ -259,12 +261,22 @@ static void default_names(struct yolo_classes *classes)
         STR_COPY(classes->names[classes->count], label_coco[classes->count]);
 }
 
+/* In the configuration a blank may be written as _, as names of elements must. */
+static bool same_label(const char *written, const char *label)
+{
+    while (*written && (*written == *label || (*written == '_' && *label == ' '))) {
+        written++;
+        label++;
+    }
+    return !*written && !*label;
+}
+
 static bool chosen(const struct detect_conf *conf, const char *label)
 {
     if (conf->labels.count == 0)
         return label_is_default(label);
     for (int i = 0; i < conf->labels.count; i++)
-        if (strcmp(conf->labels.items[i], label) == 0 ||
+        if (same_label(conf->labels.items[i], label) ||
             strcmp(conf->labels.items[i], DETECT_ALL_LABELS) == 0)
             return true;
     return false;
@@ -274,9 +286,44 @@ static float threshold_for(const struct detect_conf *conf, const char *label)
 {
     const struct label_conf *rows = conf->label_thresholds.items;
     for (int i = 0; i < conf->label_thresholds.count; i++)
-        if (strcmp(rows[i].name, label) == 0)
+        if (same_label(rows[i].name, label))
             return (float)rows[i].threshold;
     return (float)conf->threshold;
+}
+
+static const char *class_at(const void *ctx, size_t i)
+{
+    const struct yolo_classes *classes = ctx;
+    return i < (size_t)classes->count ? classes->names[i] : NULL;
+}
+
+/* A word the model does not know is a typing mistake, or the wrong model. */
+static bool check_label(const struct onnx *o, const char *written, struct err *err)
+{
+    if (strcmp(written, DETECT_ALL_LABELS) == 0)
+        return true;
+    for (int i = 0; i < o->classes.count; i++)
+        if (same_label(written, o->classes.names[i]))
+            return true;
+    err_set(err, ERR_INVALID, "the model knows no label '%s'", written);
+    const char *near = suggest_from(written, class_at, &o->classes);
+    if (near)
+        err_hint(err, "did you mean '%s'?", near);
+    else
+        err_hint(err, "it knows %d, '%s' first", o->classes.count, o->classes.names[0]);
+    return false;
+}
+
+static bool check_labels(const struct onnx *o, const struct detect_conf *conf, struct err *err)
+{
+    const struct label_conf *rows = conf->label_thresholds.items;
+    for (int i = 0; i < conf->labels.count; i++)
+        if (!check_label(o, conf->labels.items[i], err))
+            return false;
+    for (int i = 0; i < conf->label_thresholds.count; i++)
+        if (!check_label(o, rows[i].name, err))
+            return false;
+    return true;
 }
 
 static bool read_classes(struct onnx *o, const struct detect_conf *conf, struct err *err)
@@ -285,6 +332,8 @@ static bool read_classes(struct onnx *o, const struct detect_conf *conf, struct 
     if (!read_metadata(o, "names", text, 1 << 16))
         default_names(&o->classes);
     else if (!yolo_parse_names(text, &o->classes, err))
+        return false;
+    if (!check_labels(o, conf, err))
         return false;
     int wanted = 0;
     for (int i = 0; i < o->classes.count; i++) {
