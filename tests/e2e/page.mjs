@@ -1,16 +1,23 @@
-// The page in a real browser, against a running server with a camera and events. Prints TAP.
+// The page in a real browser, against a server with a camera and events. Prints TAP.
 //
-//   HSI_URL          where it answers (required; without it everything is skipped)
+//   node page.mjs [PROGRAM ARGUMENT...]
+//
+// starts the program, takes the address it prints, and stops it in the end; an argument {data} becomes a folder
+// of its own. Without a program, or in its place:
+//
+//   HSI_URL          where a running server answers
 //   HSI_SCREENSHOTS  folder for pictures of the page; none are kept without it
 //   HSI_CHROMIUM     the browser, /usr/bin/chromium by default
-import { existsSync, mkdirSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const PATIENCE_MS = 60_000; // a demo opens its first event within a minute
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
     '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-const url = process.env.HSI_URL;
+const command = process.argv.slice(2);
 const folder = process.env.HSI_SCREENSHOTS;
 const chromium = process.env.HSI_CHROMIUM ?? '/usr/bin/chromium';
 
@@ -19,9 +26,34 @@ function skipAll(reason) {
     process.exit(0);
 }
 
-if (!url) skipAll('HSI_URL names no server');
+if (!process.env.HSI_URL && command.length === 0) skipAll('HSI_URL names no server');
 if (!existsSync(chromium)) skipAll(`there is no browser at ${chromium}`);
-const playwright = await import('playwright-core').catch(() => skipAll('run npm ci in tests/e2e'));
+const playwright = await import('playwright-core').catch(() => skipAll('playwright-core is missing: npm ci in tests/e2e'));
+
+/** Starts the program; gives the address it prints. */
+function start(data) {
+    const [program, ...rest] = command.map((word) => word.replace('{data}', data));
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '';
+    let complaint = '';
+    child.stderr.on('data', (bytes) => (complaint += bytes));
+    return new Promise((resolve) => {
+        child.stdout.on('data', (bytes) => {
+            const found = /http:\/\/\S+/.exec((out += bytes));
+            if (found) resolve({ child, url: found[0] });
+        });
+        child.on('error', (error) => skipAll(String(error.message)));
+        child.on('exit', () => resolve({ child, url: null, complaint }));
+    });
+}
+
+const data = mkdtempSync(join(tmpdir(), 'hsi-page-'));
+const server = process.env.HSI_URL ? null : await start(data);
+const url = process.env.HSI_URL ?? server.url;
+if (!url) {
+    console.log(`1..1\nnot ok 1 - the server starts\n# ${server.complaint.trim().replaceAll('\n', '\n# ')}`);
+    process.exit(1);
+}
 
 let count = 0;
 let failures = 0;
@@ -44,6 +76,17 @@ function expect(condition, message) {
 
 const browser = await playwright.chromium.launch({ executablePath: chromium, args: FLAGS });
 
+async function finish(status) {
+    await browser.close();
+    if (server?.child.exitCode === null) {
+        const ended = new Promise((resolve) => server.child.on('exit', resolve));
+        server.child.kill();
+        await ended;
+    }
+    rmSync(data, { recursive: true, force: true });
+    process.exit(status);
+}
+
 async function open(width, height, colorScheme, more = {}) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme, ...more });
     const page = await context.newPage();
@@ -53,7 +96,10 @@ async function open(width, height, colorScheme, more = {}) {
         if (message.type() === 'error' && !/snapshot/.test(message.location().url)) complaints.push(message.text());
     });
     page.on('pageerror', (error) => complaints.push(String(error)));
-    await page.goto(url, { waitUntil: 'load' });
+    await page.goto(url, { waitUntil: 'load' }).catch(async (error) => {
+        console.log(`Bail out! ${String(error.message).split('\n')[0]}`);
+        await finish(1);
+    });
     return { context, page, complaints };
 }
 
@@ -185,6 +231,5 @@ await check('the dark theme is dark', async () => {
 });
 await dark.context.close();
 
-await browser.close();
 console.log(`1..${count}`);
-process.exit(failures > 0 ? 1 : 0);
+await finish(failures > 0 ? 1 : 0);
