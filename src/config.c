@@ -28,11 +28,11 @@ static const struct opt config_rows[] = {
     {"log_level", OPT_ENUM(struct config, log_level, log_level_names), .def = "info",
      .flags = OPT_LIVE, .help = "How much is written to the log."},
     {"cameras", OPT_MAP(struct config, cameras, &camera_section, CAMERAS_MAX),
-     .flags = OPT_REQUIRED, .help = "The cameras, each below a name of your choice."},
-    {"detect", OPT_GROUP(struct config, detect, &detect_section)},
-    {"track", OPT_GROUP(struct config, track, &track_section)},
-    {"batch", OPT_GROUP(struct config, batch, &batch_section)},
-    {"risk", OPT_GROUP(struct config, risk, &risk_section)},
+     .flags = OPT_REQUIRED | OPT_LIVE, .help = "The cameras, each below a name of your choice."},
+    {"detect", OPT_GROUP(struct config, detect, &detect_section), .flags = OPT_LIVE},
+    {"track", OPT_GROUP(struct config, track, &track_section), .flags = OPT_LIVE},
+    {"batch", OPT_GROUP(struct config, batch, &batch_section), .flags = OPT_LIVE},
+    {"risk", OPT_GROUP(struct config, risk, &risk_section), .flags = OPT_LIVE},
     {"storage", OPT_GROUP(struct config, store, &store_section)},
     {"server", OPT_GROUP(struct config, serve, &serve_section)},
     {0},
@@ -59,9 +59,12 @@ static bool check_config(const void *section, const char **ret_at, struct err *e
 
 const struct section config_section = {
     .name = "configuration",
-    .help = "Every option of the configuration file. A duration is written 500ms, 10s, 2m, 1h or "
-            "30d, a size 500MB, 10GB or 4GiB. Any value may be `!secret NAME`, from secrets.yaml "
-            "beside the file, or `!env NAME`, from the environment.",
+    .help =
+        "Every option of the configuration file. A duration is written 500ms, 10s, 2m, 1h or "
+        "30d, a size 500MB, 10GB or 4GiB. What applies on reload is taken over when the running "
+        "hsi gets SIGHUP (`systemctl reload`, `pkill -HUP hsi`); a file with mistakes is refused "
+        "and changes nothing. Any value may be `!secret NAME`, from secrets.yaml "
+        "beside the file, or `!env NAME`, from the environment.",
     .bytes = sizeof(struct config),
     .rows = config_rows,
     .check = check_config,

@@ -25,7 +25,7 @@ enum opt_type {
 };
 
 enum opt_flags {
-    OPT_LIVE = 1,     /* a change applies to the running daemon; else at the next start */
+    OPT_LIVE = 1,     /* a reload applies it, and all below it; else the next start does */
     OPT_SECRET = 2,   /* blanked by `config show` and the API; may be `!secret NAME` */
     OPT_REQUIRED = 4, /* must be given; has no default */
 };

@@ -36,11 +36,25 @@ static const struct opt capture_rows[] = {
     {0},
 };
 
+static bool check_capture(const void *section, const char **ret_at, struct err *err)
+{
+    const struct capture_conf *conf = section;
+    const char *rest = strstr(conf->url, "://");
+    size_t host = rest ? strcspn(rest + 3, "/?#") : 0;
+    if (!conf->username[0] || !rest || !memchr(rest + 3, '@', host))
+        return true;
+    *ret_at = "username";
+    err_set(err, ERR_INVALID, "the address already has a user in it");
+    err_hint(err, "write it in one place: username and password, and the address without them");
+    return false;
+}
+
 const struct section capture_section = {
     .name = "source",
     .help = "Where the pictures come from.",
     .bytes = sizeof(struct capture_conf),
     .rows = capture_rows,
+    .check = check_capture,
 };
 
 static const struct capture_ops *const sources[] = {&capture_scene, &capture_lavf};
@@ -218,8 +232,6 @@ static void capture_main(void *arg)
     struct capture *c = arg;
     int64_t wait_us = 0;
     while (!stopping(c)) {
-        if (wait_us == 0)
-            set_state(c, CAMERA_CONNECTING, "");
         struct err err = {0};
         bool ended = run_session(c, &err);
         c->gap = true;

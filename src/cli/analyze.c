@@ -322,7 +322,7 @@ static bool write_track(const struct analysis *a, const struct track *track, str
 {
     char id[UUID_TEXT_BYTES], path[400], text[PICTURE_TEXT_BYTES];
     uuid_format(id, &track->id);
-    snprintf(path, sizeof path, "%s/%s-%s.jpg", a->args.snapshots, id, track->label);
+    snprintf(path, sizeof path, "%s/%s.jpg", a->args.snapshots, id);
     if (!write_picture(path, track->picture, err))
         return false;
     struct picture_box box = {
@@ -331,7 +331,7 @@ static bool write_track(const struct analysis *a, const struct track *track, str
         .kind = label_kind(track->label),
     };
     AUTO(frame_unref) struct frame *boxed = picture_annotated(track->picture, &box, 1);
-    snprintf(path, sizeof path, "%s/%s-%s-boxes.jpg", a->args.snapshots, id, track->label);
+    snprintf(path, sizeof path, "%s/%s-boxes.jpg", a->args.snapshots, id);
     return write_picture(path, boxed, err);
 }
 

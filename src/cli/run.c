@@ -60,18 +60,10 @@ static bool find_config(char *out, size_t bytes)
     return false;
 }
 
-/* secrets.yaml beside the configuration. */
 static bool load_file(const char *path, struct config *config)
 {
     AUTO(free_ptr) struct conf_errors *errors = NEW(struct conf_errors);
-    char secrets_path[512];
-    const char *slash = strrchr(path, '/');
-    snprintf(secrets_path, sizeof secrets_path, "%.*ssecrets.yaml",
-             slash ? (int)(slash - path + 1) : 0, path);
-    struct conf_secrets *secrets = NULL;
-    bool ok = conf_secrets_load(secrets_path, &secrets, errors) &&
-              conf_load(path, &config_section, config, secrets, errors);
-    conf_secrets_free(&secrets);
+    bool ok = config_load(path, config, NULL, errors);
     if (!ok)
         conf_errors_print(stderr, errors);
     return ok;
@@ -129,7 +121,7 @@ static int run(const struct args_spec *spec, bool demo, int argc, char **argv)
     if (demo ? !load_demo(&config) : !load_file(path, &config))
         return EXIT_WRONG;
     code = run_daemon(&args, &config);
-    opt_free(&config_section, &config);
+    config_done(&config);
     return code;
 }
 

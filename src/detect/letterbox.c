@@ -137,6 +137,20 @@ struct planes {
     int stride[3];
 };
 
+/* 1080p into 640, the commonest case: at exactly a third, a bilinear filter is the pixel in the
+ * middle, and taking that costs a third of what libyuv's general column filter does. */
+VECTORISED static void take_thirds(const uint8_t *restrict src, int width, uint8_t *restrict dst)
+{
+    for (int i = 0; i < width; i++)
+        dst[i] = src[3 * i + 1];
+}
+
+static void third_plane(const uint8_t *src, int stride, int w, int h, uint8_t *dst)
+{
+    for (int y = 0; y < h; y++)
+        take_thirds(src + (ptrdiff_t)(3 * y + 1) * stride, w, dst + (ptrdiff_t)y * w);
+}
+
 static bool scale_planes(const struct letterbox *lb, const struct frame *f,
                          struct letterbox_scratch *scratch, struct planes *ret)
 {
@@ -156,6 +170,12 @@ static bool scale_planes(const struct letterbox *lb, const struct frame *f,
     uint8_t *u = y + (ptrdiff_t)w * h;
     uint8_t *v = u + (ptrdiff_t)cw * ch;
     *ret = (struct planes){{y, u, v}, {w, cw, cw}};
+    if (f->width == 3 * w && f->height == 3 * h && !(w & 1) && !(h & 1)) {
+        third_plane(f->plane[0], f->stride[0], w, h, y);
+        third_plane(f->plane[1], f->stride[1], cw, ch, u);
+        third_plane(f->plane[2], f->stride[2], cw, ch, v);
+        return true;
+    }
     return I420Scale(f->plane[0], f->stride[0], f->plane[1], f->stride[1], f->plane[2],
                      f->stride[2], f->width, f->height, y, w, u, cw, v, cw, w, h,
                      kFilterBilinear) == 0;

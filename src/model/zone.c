@@ -5,10 +5,9 @@ const char *const zone_kind_names[] = {"entry",      "driveway", "yard", "sidewa
 const char *const line_direction_names[] = {"both", "in", "out", NULL};
 
 static const struct opt zone_rows[] = {
-    {"kind", OPT_ENUM(struct zone_conf, kind, zone_kind_names), .def = "other", .flags = OPT_LIVE,
+    {"kind", OPT_ENUM(struct zone_conf, kind, zone_kind_names), .def = "other",
      .help = "What the place is; risk rules look at it."},
-    {"polygon", OPT_POINTS(struct zone_conf, polygon, 3, OPT_POINTS_MAX),
-     .flags = OPT_LIVE | OPT_REQUIRED,
+    {"polygon", OPT_POINTS(struct zone_conf, polygon, 3, OPT_POINTS_MAX), .flags = OPT_REQUIRED,
      .help = "Corners as [x, y], 0 to 1 from the top left of the picture."},
     {0},
 };
@@ -23,11 +22,11 @@ const struct section zone_section = {
 };
 
 static const struct opt line_rows[] = {
-    {"points", OPT_POINTS(struct line_conf, points, 2, 2), .flags = OPT_LIVE | OPT_REQUIRED,
+    {"points", OPT_POINTS(struct line_conf, points, 2, 2), .flags = OPT_REQUIRED,
      .help = "Its two ends as [x, y]. Stand at the first and look at the second: \"in\" is to your "
              "right."},
     {"direction", OPT_ENUM(struct line_conf, direction, line_direction_names), .def = "both",
-     .flags = OPT_LIVE, .help = "Which crossings count."},
+     .help = "Which crossings count."},
     {0},
 };
 

@@ -31,8 +31,7 @@
 #define LEARN_SLOW_US (30 * US_PER_S)
 
 static const struct opt mask_rows[] = {
-    {"polygon", OPT_POINTS(struct mask_conf, polygon, 3, OPT_POINTS_MAX),
-     .flags = OPT_LIVE | OPT_REQUIRED,
+    {"polygon", OPT_POINTS(struct mask_conf, polygon, 3, OPT_POINTS_MAX), .flags = OPT_REQUIRED,
      .help = "Corners as [x, y], 0 to 1 from the top left of the picture."},
     {0},
 };
@@ -45,20 +44,19 @@ static const struct section mask_section = {
 };
 
 static const struct opt motion_rows[] = {
-    {"enabled", OPT_BOOL(struct motion_conf, enabled), .def = "true", .flags = OPT_LIVE,
+    {"enabled", OPT_BOOL(struct motion_conf, enabled), .def = "true",
      .help = "Look only where something moves. Off: the detector looks all the time."},
     {"threshold", OPT_DOUBLE(struct motion_conf, threshold, 1, 255), .def = "14",
-     .unit = "brightness steps of 255", .flags = OPT_LIVE,
+     .unit = "brightness steps of 255",
      .help =
          "How much a spot must differ from the background. Raised by itself in noisy pictures."},
     {"area", OPT_DOUBLE(struct motion_conf, area, 0, 1), .def = "0.0005",
-     .unit = "share of the picture", .flags = OPT_LIVE,
-     .help = "How much of the picture must differ."},
-    {"hold", OPT_DURATION(struct motion_conf, hold_us, 0, 60), .def = "3s", .flags = OPT_LIVE,
+     .unit = "share of the picture", .help = "How much of the picture must differ."},
+    {"hold", OPT_DURATION(struct motion_conf, hold_us, 0, 60), .def = "3s",
      .help = "Keep looking this long after the last movement."},
     {"refresh", OPT_DURATION(struct motion_conf, refresh_us, 1, 3600), .def = "10s",
-     .flags = OPT_LIVE, .help = "Without movement, look anyway this often."},
-    {"masks", OPT_MAP(struct motion_conf, masks, &mask_section, MASKS_MAX), .flags = OPT_LIVE,
+     .help = "Without movement, look anyway this often."},
+    {"masks", OPT_MAP(struct motion_conf, masks, &mask_section, MASKS_MAX),
      .help = "Places whose movement does not count."},
     {0},
 };

@@ -44,7 +44,6 @@ struct camera {
     /* protected by live_lock: what the page shows */
     struct frame *live_frame;
     struct detections live_boxes;
-    int64_t live_us; /* monotonic, when it was shown */
 };
 
 struct pipeline {

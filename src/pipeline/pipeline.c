@@ -294,7 +294,6 @@ struct pipeline_stats pipeline_stats(struct pipeline *p)
         s.looks += read_count(&c->looks);
         s.skipped_packets += read_count(&c->skipped);
         s.dropped_frames += read_count(&c->dropped);
-        s.dropped_frames += read_count(&c->dropped);
         s.decode_us += read_count(&c->decode_us);
         s.motion_us += read_count(&c->motion_us);
     }

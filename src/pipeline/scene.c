@@ -33,7 +33,6 @@ static void show_live(struct camera *c, struct observation *o)
     struct frame *before = c->live_frame;
     c->live_frame = shown;
     c->live_boxes = boxes;
-    c->live_us = clock_mono_us(c->pipeline->params.clock);
     pthread_mutex_unlock(&c->live_lock);
     frame_unref(&before);
 }

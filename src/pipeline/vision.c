@@ -122,7 +122,6 @@ static void see_packet(struct camera *c, struct packet *packet)
         struct decoder_stats stats = decoder_stats(c->decoder);
         atomic_store_explicit(&c->dropped, stats.dropped, memory_order_relaxed);
         atomic_store_explicit(&c->damaged, stats.damaged, memory_order_relaxed);
-        atomic_store_explicit(&c->dropped, decoder_stats(c->decoder).dropped, memory_order_relaxed);
     }
     if (packet->end)
         end_camera(c, packet->pts_us);

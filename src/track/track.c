@@ -131,9 +131,10 @@ static void predict(struct follow *f, int64_t now_us)
                                 b.x1 + f->velocity.x1 * s, b.y1 + f->velocity.y1 * s};
 }
 
-/* How well a detection fits a track: 0 not at all. */
-static float fit(const struct follow *f, const struct detection *d, float least_iou)
+/* How well a detection fits a track: 0 not at all. A weak one must overlap. */
+static float fit(const struct follow *f, const struct detection *d, bool weak)
 {
+    float least_iou = weak ? MATCH_IOU_WEAK : MATCH_IOU;
     if (label_kind(d->label) != f->live.kind)
         return 0;
     /* "Other" is no kind: a chair does not become a suitcase. */
@@ -142,6 +143,8 @@ static float fit(const struct follow *f, const struct detection *d, float least_
     float iou = MAX(box_iou(f->predicted, d->box), box_iou(f->live.track.last.box, d->box));
     if (iou >= least_iou)
         return 1 + iou;
+    if (weak)
+        return 0;
     struct point a = box_centre(f->predicted);
     struct point b = box_centre(d->box);
     float size_x = MAX(box_width(f->predicted), box_width(d->box));
@@ -367,7 +370,7 @@ static void associate(struct tracker *t, const struct observation *o, bool *used
             if (f->matched || f->live.ended || used[j] || is_weak != weak ||
                 (weak && !f->live.confirmed))
                 continue;
-            float value = fit(f, &all->items[j], weak ? MATCH_IOU_WEAK : MATCH_IOU);
+            float value = fit(f, &all->items[j], weak);
             if (value > 0)
                 pairs[count++] = (struct pair){value, i, j};
         }

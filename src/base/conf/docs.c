@@ -16,7 +16,7 @@ static void put_cell(FILE *out, const char *text)
     }
 }
 
-static void docs_row(FILE *out, const struct opt *row)
+static void docs_row(FILE *out, const struct opt *row, bool live)
 {
     char allowed[256];
     opt_allowed(row, allowed, sizeof allowed);
@@ -27,18 +27,18 @@ static void docs_row(FILE *out, const struct opt *row)
         fputs("required", out);
     else if (row->def && row->def[0])
         fprintf(out, "`%s`", row->def);
-    fprintf(out, " | %s | ", row->flags & OPT_LIVE ? "at once" : "restart");
+    fprintf(out, " | %s | ", live || row->flags & OPT_LIVE ? "reload" : "restart");
     put_cell(out, row->help ? row->help : "");
     fputs(row->flags & OPT_SECRET ? " Secret. |\n" : " |\n", out);
 }
 
-static void docs_scalars(FILE *out, const struct section *section)
+static void docs_scalars(FILE *out, const struct section *section, bool live)
 {
     for (const struct opt *row = section->rows; row->name; row++) {
         if (row->type == OPT_TYPE_GROUP && row->name[0] == '\0')
-            docs_scalars(out, row->section);
+            docs_scalars(out, row->section, live);
         else if (!row->section)
-            docs_row(out, row);
+            docs_row(out, row, live);
     }
 }
 
@@ -61,15 +61,15 @@ static void docs_help(FILE *out, const struct section *section)
             docs_help(out, row->section);
 }
 
-static void docs_section(FILE *out, const struct section *section, const char *path);
+static void docs_section(FILE *out, const struct section *section, const char *path, bool live);
 
-static void docs_children(FILE *out, const struct section *section, const char *path)
+static void docs_children(FILE *out, const struct section *section, const char *path, bool live)
 {
     for (const struct opt *row = section->rows; row->name; row++) {
         if (!row->section)
             continue;
         if (row->name[0] == '\0') {
-            docs_children(out, row->section, path);
+            docs_children(out, row->section, path, live);
             continue;
         }
         char below[256];
@@ -79,25 +79,24 @@ static void docs_children(FILE *out, const struct section *section, const char *
         if (row->help && row->help[0])
             fprintf(out, "%s\n\n", row->help);
         if (row->type == OPT_TYPE_MAP)
-            fprintf(out, "Up to %g of them.%s\n\n", row->max,
-                    row->flags & OPT_LIVE ? " Changes apply at once." : "");
-        docs_section(out, row->section, below);
+            fprintf(out, "Up to %g of them.\n\n", row->max);
+        docs_section(out, row->section, below, live || row->flags & OPT_LIVE);
     }
 }
 
-static void docs_section(FILE *out, const struct section *section, const char *path)
+static void docs_section(FILE *out, const struct section *section, const char *path, bool live)
 {
     docs_help(out, section);
     if (has_scalars(section)) {
         fputs("| option | allowed | default | applies | |\n|---|---|---|---|---|\n", out);
-        docs_scalars(out, section);
+        docs_scalars(out, section, live);
     }
-    docs_children(out, section, path);
+    docs_children(out, section, path, live);
 }
 
 void conf_docs(FILE *out, const struct section *section)
 {
-    docs_section(out, section, "");
+    docs_section(out, section, "", false);
 }
 
 /* -- the effective configuration -- */

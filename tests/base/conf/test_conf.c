@@ -479,7 +479,7 @@ static void the_reference_has_every_row(void **state)
     CHECK_CONTAINS(docs,
                    "| `url` | one line of text, up to 127 bytes | required | restart | Where. |");
     CHECK_CONTAINS(docs, "| `fps` | 0.1 to 60 | `5` | restart | Looks \\| per second. |");
-    CHECK_CONTAINS(docs, "| `on` | true or false | `true` | at once | At all. |");
+    CHECK_CONTAINS(docs, "| `on` | true or false | `true` | reload | At all. |");
 }
 
 int main(void)
