@@ -16,21 +16,21 @@
 #define KEEPALIVE_TIMEOUT_S 30          /* an idle connection between two requests */
 #define STALL_TIMEOUT_S     20          /* a reply nobody takes */
 #define PING_PERIOD_S       30
-#define PING_PATIENCE_S     45 /* a client this long silent is gone */
-#define PLAIN_CONNECTIONS   256 /* HTTP connections beside the WebSocket clients */
+#define PING_PATIENCE_S     45                /* a client this long silent is gone */
+#define PLAIN_CONNECTIONS   256               /* HTTP connections beside the WebSocket clients */
 #define STOP_DEADLINE_US    (400 * US_PER_MS) /* for clients to take their goodbye */
 
-#define CLIENT_QUEUE_MAX    256 /* messages waiting for one client */
-#define CLIENT_LOSSY_MAX    8   /* live boxes wait only behind fewer than this */
-#define REPLAY_BATCH        64  /* outbox rows read at a time */
-#define BUS_CAPACITY        1024
-#define CAMERAS_FILTER_MAX  64 /* bits of a client's camera mask */
+#define CLIENT_QUEUE_MAX   256 /* messages waiting for one client */
+#define CLIENT_LOSSY_MAX   8   /* live boxes wait only behind fewer than this */
+#define REPLAY_BATCH       64  /* outbox rows read at a time */
+#define BUS_CAPACITY       1024
+#define CAMERAS_FILTER_MAX 64 /* bits of a client's camera mask */
 
-#define SNAPSHOT_WIDTH_MIN  16
-#define SNAPSHOT_WIDTH_MAX  3840
-#define SNAPSHOT_BYTES_MAX  (16 << 20) /* a stored picture larger than this is not ours */
-#define SNAPSHOT_CACHE      64         /* live pictures kept ready: camera, width, boxes */
-#define SNAPSHOT_QUALITY    80
+#define SNAPSHOT_WIDTH_MIN 16
+#define SNAPSHOT_WIDTH_MAX 3840
+#define SNAPSHOT_BYTES_MAX (16 << 20) /* a stored picture larger than this is not ours */
+#define SNAPSHOT_CACHE     64         /* live pictures kept ready: camera, width, boxes */
+#define SNAPSHOT_QUALITY   80
 
 #define EVENTS_LIMIT_MAX     100
 #define EVENTS_LIMIT_DEFAULT 50
@@ -49,7 +49,8 @@ struct blob {
 
 /* A blob with one reference; data is uninitialised. NULL when there is no memory. */
 NODISCARD struct blob *blob_new(size_t bytes);
-NODISCARD struct blob *blob_from(const void *data, size_t bytes); /* copies; aborts without memory */
+NODISCARD struct blob *blob_from(const void *data,
+                                 size_t bytes); /* copies; aborts without memory */
 struct blob *blob_ref(struct blob *blob);
 void blob_unref(struct blob **blob);
 
@@ -75,15 +76,15 @@ struct request {
 
 struct reply {
     int status;
-    const char *type;  /* Content-Type */
-    const char *cache; /* Cache-Control; NULL: no-store */
+    const char *type;      /* Content-Type */
+    const char *cache;     /* Cache-Control; NULL: no-store */
     char etag[ETAG_BYTES]; /* with its quotes; empty: none */
-    const char *allow;   /* 405 */
-    const char *version; /* 426: Sec-WebSocket-Version */
+    const char *allow;     /* 405 */
+    const char *version;   /* 426: Sec-WebSocket-Version */
     bool gzip;
-    bool vary;  /* another client might get another coding */
-    bool close; /* no further request on this connection */
-    bool page;  /* a document: gets the content security policy */
+    bool vary;                 /* another client might get another coding */
+    bool close;                /* no further request on this connection */
+    bool page;                 /* a document: gets the content security policy */
     struct blob *blob;         /* the body: owned reference, or */
     const unsigned char *data; /* bytes that live for ever */
     size_t bytes;
@@ -160,7 +161,7 @@ void client_free(struct serve *serve, struct client **client);
 void client_receive(struct serve *serve, struct client *client, const char *text, size_t bytes);
 /* The next message to write, a reference; NULL when there is nothing (more) to say. */
 NODISCARD struct blob *client_next(struct serve *serve, struct client *client);
-bool client_waiting(const struct client *client); /* client_next has something */
+bool client_waiting(const struct client *client);         /* client_next has something */
 struct client *client_after(const struct client *client); /* the next in the list */
 void *client_socket(const struct client *client);
 

@@ -1,5 +1,6 @@
-/* Stage 10: answer people. One thread runs the web server's loop and owns sockets and sessions; it reads
- * through its own store handle and hears the bus. Loopback only until there is authentication. */
+/* Stage 10: answer people. One thread runs the web server's loop and owns sockets and sessions; it
+ * reads through its own store handle and hears the bus. Loopback only until there is
+ * authentication. */
 #pragma once
 
 #include "base/log.h"
@@ -16,7 +17,8 @@ struct serve_conf {
 };
 extern const struct section serve_section;
 
-/* What the page wants to know that is not in the store. Called on the serve thread; must not block. */
+/* What the page wants to know that is not in the store. Called on the serve thread; must not block.
+ */
 struct serve_source {
     void *ctx;
     int (*camera_count)(void *ctx);
