@@ -286,16 +286,30 @@ void capture_stop(struct capture *c)
     pthread_mutex_unlock(&c->lock);
 }
 
+static void free_joined(struct capture **capture)
+{
+    pthread_mutex_destroy(&(*capture)->lock);
+    pthread_cond_destroy(&(*capture)->woken);
+    free(*capture);
+    *capture = NULL;
+}
+
 void capture_join(struct capture **capture)
 {
-    struct capture *c = *capture;
-    if (!c)
+    if (!*capture)
         return;
-    thread_join(&c->thread);
-    pthread_mutex_destroy(&c->lock);
-    pthread_cond_destroy(&c->woken);
-    free(c);
-    *capture = NULL;
+    thread_join(&(*capture)->thread);
+    free_joined(capture);
+}
+
+bool capture_join_within(struct capture **capture, int64_t timeout_us)
+{
+    if (!*capture)
+        return true;
+    if (!thread_join_within(&(*capture)->thread, timeout_us))
+        return false;
+    free_joined(capture);
+    return true;
 }
 
 enum camera_state capture_state(struct capture *c, char *reason, size_t reason_bytes)

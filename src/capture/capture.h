@@ -81,6 +81,9 @@ NODISCARD bool capture_start(const struct capture_params *params, struct capture
 void capture_stop(struct capture *capture);
 /* Waits for the thread, frees. */
 void capture_join(struct capture **capture);
+/* As capture_join, but gives up after timeout_us and returns false: a thread that waits for a name
+ * server cannot be interrupted. It touches nothing but *capture and what its params borrow. */
+NODISCARD bool capture_join_within(struct capture **capture, int64_t timeout_us);
 
 /* What the camera is doing, and why if it is not online (into reason). Any thread. */
 enum camera_state capture_state(struct capture *capture, char *reason, size_t reason_bytes);

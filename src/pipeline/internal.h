@@ -25,8 +25,7 @@ struct camera {
     /* vision: the worker that holds the strand */
     struct decoder *decoder;
     struct motion *motion;
-    bool broken;        /* this stream cannot be decoded; told once */
-    struct err failure; /* why a recording could not be decoded; after its end for everybody */
+    bool broken; /* this stream cannot be decoded; told once */
     bool was_active;
     bool gap; /* the next frame follows an interruption */
     int64_t next_look_us, last_sent_us;
@@ -44,6 +43,7 @@ struct camera {
     /* protected by live_lock: what the page shows */
     struct frame *live_frame;
     struct detections live_boxes;
+    struct err failure; /* why the stream cannot be decoded; code ERR_NONE if it can */
 };
 
 struct pipeline {

@@ -10,7 +10,8 @@
 #define PACKETS_LIVE     256 /* of one camera waiting for vision: ten seconds at 25 frames a second */
 #define PACKETS_LOSSLESS 16
 #define OBSERVATIONS_MAX 64
-#define EVENTS_MAX       64 /* an event snapshot has some hundred kilobytes */
+#define CAPTURE_STOP_US  (1200 * US_PER_MS) /* Ctrl-C is done in two seconds */
+#define EVENTS_MAX       64                 /* an event snapshot has some hundred kilobytes */
 #define FRAMES_PER_CAMERA                                                                          \
     8 /* in vision, the slot, the detector, the scene's queue and on the page */
 #define FRAMES_LOSSLESS (OBSERVATIONS_MAX + FRAMES_PER_CAMERA)
@@ -178,20 +179,34 @@ static void free_camera(struct camera *c)
     pthread_mutex_destroy(&c->live_lock);
 }
 
-void pipeline_stop(struct pipeline **pipeline)
+/* Asks all captures to stop, then waits for them together. Gives how many had to be left. */
+static int stop_captures(struct pipeline *p)
 {
-    struct pipeline *p = *pipeline;
-    if (!p)
-        return;
-    atomic_store_explicit(&p->stopping, true, memory_order_relaxed);
     for (int i = 0; i < p->camera_count; i++) {
         if (p->cameras[i].capture)
             capture_stop(p->cameras[i].capture);
         if (p->cameras[i].packets)
             queue_close(p->cameras[i].packets);
     }
-    for (int i = 0; i < p->camera_count; i++)
-        capture_join(&p->cameras[i].capture);
+    int64_t until_us = clock_mono_us(&clock_real) + CAPTURE_STOP_US;
+    int left = 0;
+    for (int i = 0; i < p->camera_count; i++) {
+        int64_t rest_us = MAX(until_us - clock_mono_us(&clock_real), 0);
+        if (!capture_join_within(&p->cameras[i].capture, rest_us)) {
+            log_warn(&p->cameras[i].log, "its connection does not answer; left behind");
+            left++;
+        }
+    }
+    return left;
+}
+
+bool pipeline_stop(struct pipeline **pipeline)
+{
+    struct pipeline *p = *pipeline;
+    if (!p)
+        return true;
+    atomic_store_explicit(&p->stopping, true, memory_order_relaxed);
+    bool clean = stop_captures(p) == 0;
     pool_stop(&p->vision);
     detect_stop(&p->detect);
     queue_close(p->observations);
@@ -209,6 +224,7 @@ void pipeline_stop(struct pipeline **pipeline)
     free(p->cameras);
     free(p);
     *pipeline = NULL;
+    return clean;
 }
 
 bool pipeline_wait_ended(struct pipeline *p, int64_t timeout_us)
@@ -235,6 +251,9 @@ bool pipeline_result(struct pipeline *p, struct err *err)
             return false;
         }
     }
+    int64_t failed = detect_stats(p->detect).failed;
+    if (failed > 0)
+        return err_set(err, ERR_INTERNAL, "the detector failed on %lld frames", (long long)failed);
     return true;
 }
 
@@ -272,6 +291,10 @@ void pipeline_camera_json(struct pipeline *p, int camera, struct json *out)
     json_text(out, "name", c->conf->name);
     json_bool(out, "enabled", c->conf->enabled);
     json_text(out, "state", camera_state_names[state]);
+    pthread_mutex_lock(&c->live_lock);
+    if (!reason[0] && c->failure.code != ERR_NONE)
+        STR_COPY(reason, c->failure.msg); /* online, but nothing can be seen */
+    pthread_mutex_unlock(&c->live_lock);
     json_text(out, "reason", reason[0] ? reason : NULL);
     struct detections boxes;
     AUTO(frame_unref) struct frame *frame = pipeline_camera_frame(p, camera, &boxes);

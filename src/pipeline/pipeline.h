@@ -33,13 +33,16 @@ struct pipeline;
 NODISCARD bool pipeline_start(const struct pipeline_params *params, struct pipeline **ret,
                               struct err *err);
 
-/* Stops the stages in the order data flows: open events are closed and reach the sink. Frees. */
-void pipeline_stop(struct pipeline **pipeline);
+/* Stops the stages in the order data flows: open events are closed and reach the sink. Frees.
+ * Returns false if a capture thread had to be left behind, stuck in a name look-up: what params
+ * borrowed must then stay, and the process end by _exit. */
+bool pipeline_stop(struct pipeline **pipeline);
 
 /* Waits until every input has ended or timeout_us is over; true if they have. */
 bool pipeline_wait_ended(struct pipeline *pipeline, int64_t timeout_us);
 
-/* After the inputs ended: false and err if one broke. */
+/* After the inputs ended: false and err if one broke, or if the detector failed on a frame of a
+ * recording. */
 bool pipeline_result(struct pipeline *pipeline, struct err *err);
 
 /* Least share done of all inputs, 0..1; < 0 when unknown. Any thread, like all below. */

@@ -2,8 +2,8 @@
  * window. */
 #include "pipeline/internal.h"
 
-/* Live, a camera may fall silent: then the clock closes its event. It runs this far behind, so that
- * it never overtakes a frame that is still on its way. */
+/* Live, a camera may fall silent: then the clock closes its event. It runs this far behind: longer
+ * than a frame takes in the decoder, the slot or the detector. */
 #define SILENT_US      (3 * US_PER_S)
 #define SCENE_CHECK_US (500 * US_PER_MS)
 
@@ -124,12 +124,19 @@ static void observe(struct pipeline *p, struct observation *o)
     count(&p->scene_us, clock_mono_us(p->params.clock) - before_us);
 }
 
+/* Only a camera of which nothing is on its way has fallen silent. */
+static bool is_silent(const struct pipeline *p, const struct camera *c, int64_t until_us)
+{
+    return until_us > c->scene_us && queue_stats(c->packets).depth == 0 &&
+           queue_stats(p->observations).depth == 0;
+}
+
 static void tick_silent(struct pipeline *p)
 {
     int64_t until_us = clock_mono_us(p->params.clock) - SILENT_US;
     for (int i = 0; i < p->camera_count; i++) {
         struct camera *c = &p->cameras[i];
-        if (until_us <= c->scene_us)
+        if (!is_silent(p, c, until_us))
             continue;
         c->scene_us = until_us;
         batch_tick(c->batch, until_us);

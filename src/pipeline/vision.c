@@ -92,17 +92,24 @@ static void end_camera(struct camera *c, int64_t pts_us)
     detect_push(c->pipeline->detect, o);
 }
 
+static void set_failure(struct camera *c, const struct err *err)
+{
+    pthread_mutex_lock(&c->live_lock);
+    c->failure = *err;
+    pthread_mutex_unlock(&c->live_lock);
+}
+
 /* A camera may send something else after the next reconnect; a recording will not. */
 static void note_failure(struct camera *c, struct err *err)
 {
     c->broken = true;
     if (c->pipeline->params.realtime) {
         log_err(&c->log, LOG_ERROR, err);
-        return;
+    } else {
+        err_wrap(err, "%s", c->conf->capture.url);
+        redact_urls(err->msg);
     }
-    err_wrap(err, "%s", c->conf->capture.url);
-    redact_urls(err->msg);
-    c->failure = *err;
+    set_failure(c, err);
 }
 
 static void see_packet(struct camera *c, struct packet *packet)
@@ -110,6 +117,8 @@ static void see_packet(struct camera *c, struct packet *packet)
     const struct clock *clock = c->pipeline->params.clock;
     if (packet->gap) {
         c->gap = true;
+        if (c->broken)
+            set_failure(c, &(struct err){0});
         c->broken = false;
     }
     if (!c->broken) {
