@@ -199,6 +199,7 @@ static bool read_all(struct capture *c, struct err *err)
 /* One connection from open to close. */
 static bool run_session(struct capture *c, struct err *err)
 {
+    ASSERT_ON(ROLE_CAPTURE);
     memset(c->priv, 0, c->ops->priv_size);
     bool ok = c->ops->open(c->priv, c->params.conf, &c->stop, err) && read_all(c, err);
     c->ops->close(c->priv);

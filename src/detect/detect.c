@@ -56,6 +56,7 @@ static struct observation *next_observation(struct detect *d)
 
 static void look(struct detect *d, struct observation *o)
 {
+    ASSERT_ON(ROLE_DETECT);
     struct err err = {0};
     int64_t before_us = clock_mono_us(d->params.clock);
     o->analysed = detector_run(d->params.detector, o->frame, &o->motion, &o->detections, &err);

@@ -52,6 +52,7 @@ static void drop_packet(void *item)
 /* Every event is scored before anybody sees it; one that cannot be judged says so. */
 static void judge(struct pipeline *p, struct event *event)
 {
+    ASSERT_ON(ROLE_RISK);
     const struct camera *c = &p->cameras[event->camera];
     struct risk_context context = {.zones = &c->conf->zones, .lines = &c->conf->lines};
     struct err err = {0};

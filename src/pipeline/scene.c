@@ -106,6 +106,7 @@ static void feed_batch(struct camera *c, const struct observation *o)
 
 static void observe(struct pipeline *p, struct observation *o)
 {
+    ASSERT_ON(ROLE_SCENE);
     struct camera *c = &p->cameras[o->camera];
     int64_t before_us = clock_mono_us(p->params.clock);
     o->pts_us = MAX(o->pts_us, c->scene_us);

@@ -139,6 +139,7 @@ static void see_packet(struct camera *c, struct packet *packet)
 bool vision_run(void *ctx)
 {
     struct camera *c = ctx;
+    ASSERT_ON(ROLE_VISION);
     for (int i = 0; i < PACKETS_PER_TURN; i++) {
         AUTO(packet_unref) struct packet *packet = queue_try_pop(c->packets);
         if (!packet)
