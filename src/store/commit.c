@@ -1,4 +1,4 @@
-/* Batches: gather changes, commit them in one transaction, publish. What fails is kept and tried
+/* Groups: gather changes, commit them in one transaction, publish. What fails is kept and tried
  * again, for as long as it takes; meanwhile the queue fills and whoever puts events waits. */
 #include "store/commit.h"
 
@@ -49,7 +49,7 @@ static bool write_pictures(struct store *s, const struct event *e,
         return true;
     int64_t start_us = clock_mono_us(&clock_real);
     bool ok = snapshot_write(s->dir, e, known, &s->log, ret, err);
-    s->batch.pictures_us += clock_mono_us(&clock_real) - start_us;
+    s->group.pictures_us += clock_mono_us(&clock_real) - start_us;
     return ok;
 }
 
@@ -77,22 +77,22 @@ static bool write_change(struct store *s, const struct event *e, struct bus_mess
     return true;
 }
 
-/* Commits the first *ret_done changes of the batch, all of them unless pictures take long. */
+/* Commits the first *ret_done changes of the group, all of them unless pictures take long. */
 static bool commit_once(struct store *s, int *ret_done, struct err *err)
 {
-    struct batch *b = &s->batch;
-    b->pictures_us = 0;
+    struct group *g = &s->group;
+    g->pictures_us = 0;
     int done = 0;
     bool ok = db_begin(s->db, err);
-    while (ok && done < b->count && b->pictures_us < PICTURES_US) {
-        ok = write_change(s, b->events[done], &b->messages[done], err);
+    while (ok && done < g->count && g->pictures_us < PICTURES_US) {
+        ok = write_change(s, g->events[done], &g->messages[done], err);
         done++;
     }
     ok = ok && db_commit(s->db, err);
     if (!ok) {
         db_rollback(s->db);
         for (int i = 0; i < done; i++)
-            bus_message_unref(&b->messages[i]);
+            bus_message_unref(&g->messages[i]);
     }
     *ret_done = done;
     return ok;
@@ -146,52 +146,52 @@ static void put_off_pictures(struct store *s, struct event **event)
         s->late.events[s->late.count++] = TAKE(*event);
 }
 
-/* The first done changes of the batch have happened. */
+/* The first done changes of the group have happened. */
 static void publish(struct store *s, int done)
 {
-    struct batch *b = &s->batch;
+    struct group *g = &s->group;
     atomic_fetch_add_explicit(&s->events, done, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
     atomic_store_explicit(&s->outbox_seq, db_newest_seq(s->db), memory_order_relaxed);
     for (int i = 0; i < done; i++) {
-        if (b->messages[i])
-            bus_publish(s->bus, TAKE(b->messages[i]));
-        put_off_pictures(s, &b->events[i]);
-        event_unref(&b->events[i]);
+        if (g->messages[i])
+            bus_publish(s->bus, TAKE(g->messages[i]));
+        put_off_pictures(s, &g->events[i]);
+        event_unref(&g->events[i]);
     }
-    b->count -= done;
-    memmove(b->events, b->events + done, (size_t)b->count * sizeof b->events[0]);
+    g->count -= done;
+    memmove(g->events, g->events + done, (size_t)g->count * sizeof g->events[0]);
     if (s->failing)
         log_info(&s->log, "storing events again");
     s->failing = false;
 }
 
 /* Takes the change; an opening goes before changes of other cameras. */
-static void take(struct batch *b, struct change *change)
+static void take(struct group *g, struct change *change)
 {
     struct event *e = change->event;
-    int at = b->count;
+    int at = g->count;
     if (e) {
-        while (is_opening(e) && at > 0 && !is_opening(b->events[at - 1]) &&
-               b->events[at - 1]->camera != e->camera)
+        while (is_opening(e) && at > 0 && !is_opening(g->events[at - 1]) &&
+               g->events[at - 1]->camera != e->camera)
             at--;
-        memmove(b->events + at + 1, b->events + at, (size_t)(b->count - at) * sizeof b->events[0]);
-        b->events[at] = e;
-        b->count++;
+        memmove(g->events + at + 1, g->events + at, (size_t)(g->count - at) * sizeof g->events[0]);
+        g->events[at] = e;
+        g->count++;
     }
-    b->flush = change->flush;
+    g->flush = change->flush;
     free(change);
 }
 
 /* What has come while pictures were written. */
 static void top_up(struct store *s)
 {
-    struct batch *b = &s->batch;
-    while (!b->flush && b->count < STORE_BATCH_MAX) {
+    struct group *g = &s->group;
+    while (!g->flush && g->count < STORE_GROUP_MAX) {
         struct change *change = queue_try_pop(s->queue);
         if (!change)
             return;
-        take(b, change);
+        take(g, change);
     }
 }
 
@@ -199,13 +199,13 @@ bool store_commit(struct store *s)
 {
     ASSERT_ON(ROLE_STORE);
     int64_t wait_us = RETRY_FIRST_US;
-    while (s->batch.count > 0) {
+    while (s->group.count > 0) {
         int done;
         struct err err = {0};
         if (commit_once(s, &done, &err)) {
             publish(s, done);
             db_checkpoint(s->db);
-            if (s->batch.count > 0)
+            if (s->group.count > 0)
                 top_up(s);
             wait_us = RETRY_FIRST_US;
             continue;
@@ -224,18 +224,18 @@ bool store_commit(struct store *s)
 bool store_gather(struct store *s, int64_t idle_us)
 {
     ASSERT_ON(ROLE_STORE);
-    struct batch *b = &s->batch;
+    struct group *g = &s->group;
     bool closed;
     struct change *change = queue_pop_within(s->queue, idle_us, &closed);
     while (change) {
-        take(b, change);
-        if (b->flush || b->count == STORE_BATCH_MAX)
+        take(g, change);
+        if (g->flush || g->count == STORE_GROUP_MAX)
             break;
         int64_t wait_us = s->next_commit_us - clock_mono_us(&clock_real);
         change = wait_us > 0 ? queue_pop_within(s->queue, wait_us, &closed)
                              : queue_try_pop(s->queue);
     }
-    if (b->count > 0)
+    if (g->count > 0)
         s->next_commit_us = clock_mono_us(&clock_real) + s->conf->group_us;
     return !closed;
 }
@@ -255,7 +255,7 @@ void store_write_late(struct store *s)
 {
     ASSERT_ON(ROLE_STORE);
     struct late *late = &s->late;
-    while (late->count > 0 && (s->batch.flush || queue_stats(s->queue).depth == 0)) {
+    while (late->count > 0 && (s->group.flush || queue_stats(s->queue).depth == 0)) {
         AUTO(event_unref) struct event *e = late->events[0];
         late->count--;
         memmove(late->events, late->events + 1, (size_t)late->count * sizeof late->events[0]);

@@ -3,12 +3,12 @@
 
 #include "store/internal.h"
 
-/* Fills the batch with what is waiting; waits at most idle_us for a first change. False once the
+/* Fills the group with what is waiting; waits at most idle_us for a first change. False once the
  * store is closing and the queue is drained. */
 bool store_gather(struct store *store, int64_t idle_us);
 
-/* Commits the batch and publishes it; tries again until it succeeds. False only if the store is
- * closing and its time is up: the batch is as it was. */
+/* Commits the group and publishes it; tries again until it succeeds. False only if the store is
+ * closing and its time is up: the group is as it was. */
 bool store_commit(struct store *store);
 
 /* Writes the pictures of openings, as long as nothing else waits or somebody waits for all of it.

@@ -218,11 +218,13 @@ bool db_commit(struct db *db, struct err *err)
         return false;
     db->newest_seq = MAX(db->newest_seq, db->pending_seq);
     db->picture_bytes += db->pending_picture_bytes;
+    db->pending_picture_bytes = 0;
     return true;
 }
 
 void db_rollback(struct db *db)
 {
+    db->pending_picture_bytes = 0;
     if (sqlite3_get_autocommit(db->conn))
         return; /* SQLite did it itself: disk full, read error */
     struct query q = query_start(db, SQL_ROLLBACK);

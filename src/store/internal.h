@@ -12,7 +12,7 @@
 
 /* Changes in one commit, and as many waiting. An event with many tracks has 200 KB, so this is at
  * most 50 MB; at 5 ms a commit it is 12,000 changes a second. */
-#define STORE_BATCH_MAX 64
+#define STORE_GROUP_MAX 64
 #define STORE_QUEUE_MAX 128
 
 /* One per camera is the usual; what finds no room gets its pictures with its next change. */
@@ -30,12 +30,13 @@ struct change {
     struct flush *flush;
 };
 
-struct batch {
+/* Changes that go into one commit. */
+struct group {
     int count;
-    struct event *events[STORE_BATCH_MAX];         /* owned */
-    struct bus_message *messages[STORE_BATCH_MAX]; /* owned; of the transaction under way */
+    struct event *events[STORE_GROUP_MAX];         /* owned */
+    struct bus_message *messages[STORE_GROUP_MAX]; /* owned; of the transaction under way */
     int64_t pictures_us; /* the transaction under way has spent on pictures */
-    struct flush *flush; /* came last, and ends the batch; NULL: nobody waits */
+    struct flush *flush; /* came last, and ends the group; NULL: nobody waits */
 };
 
 /* Openings that were published without their pictures, which follow when nothing else waits. */
@@ -65,11 +66,11 @@ struct store {
 
     /* owned by the store thread */
     struct db *db;
-    struct batch batch;
+    struct group group;
     struct late late;
     struct json json;
     struct retention retention;
-    int64_t next_commit_us; /* real clock: not before, unless the batch is full */
+    int64_t next_commit_us; /* real clock: not before, unless the group is full */
     bool failing;           /* the last commit did not succeed, and has been reported */
 
     /* any thread */

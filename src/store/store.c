@@ -73,10 +73,10 @@ static void release(struct store *s, struct flush *flush)
 /* Time is up: tell how much is lost, and let nobody wait for it. */
 static void give_up(struct store *s)
 {
-    int lost = s->batch.count;
-    for (int i = 0; i < s->batch.count; i++)
-        event_unref(&s->batch.events[i]);
-    s->batch.count = 0;
+    int lost = s->group.count;
+    for (int i = 0; i < s->group.count; i++)
+        event_unref(&s->group.events[i]);
+    s->group.count = 0;
     for (struct change *change; (change = queue_try_pop(s->queue));) {
         lost += change->event ? 1 : 0;
         event_unref(&change->event);
@@ -98,7 +98,7 @@ static void tidy_up(struct store *s)
 
 static void serve_flush(struct store *s)
 {
-    struct flush *flush = TAKE(s->batch.flush);
+    struct flush *flush = TAKE(s->group.flush);
     if (flush && flush->tidy)
         tidy_up(s);
     release(s, flush);
