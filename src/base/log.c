@@ -66,42 +66,6 @@ bool log_enabled(const struct log *log, enum log_level level)
     return log->sink && (int)level <= atomic_load_explicit(&log->sink->level, memory_order_relaxed);
 }
 
-/* Many cameras take "user=admin&password=..." in the path or query of their address. */
-static void redact_queries(char *text)
-{
-    static const char *const names[] = {"password=", "passwd=", "pass=", "pwd=", "token="};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        for (char *p = strcasestr(text, names[i]); p; p = strcasestr(p, names[i])) {
-            p += strlen(names[i]);
-            size_t length = strcspn(p, "&;# \t\n\"'");
-            size_t stars = MIN(length, 3);
-            memset(p, '*', stars);
-            memmove(p + stars, p + length, strlen(p + length) + 1);
-        }
-    }
-}
-
-void redact_urls(char *text)
-{
-    for (char *p = strstr(text, "://"); p; p = strstr(p, "://")) {
-        p += 3;
-        char *end = p + strcspn(p, "/?# \t\n\"'");
-        char *at = NULL; /* the last '@' before the path: a password may contain one */
-        for (char *q = p; q < end; q++)
-            if (*q == '@')
-                at = q;
-        if (!at)
-            continue;
-        if (at - p >= 3) {
-            memcpy(p, "***", 3);
-            memmove(p + 3, at, strlen(at) + 1);
-        } else {
-            memset(p, '*', (size_t)(at - p));
-        }
-    }
-    redact_queries(text);
-}
-
 /* Line breaks would let an outside text (a camera's answer) forge log entries. */
 static void flatten(char *text)
 {
@@ -110,21 +74,36 @@ static void flatten(char *text)
             *text = ' ';
 }
 
+/* Neither may its quotes end a field. What does not fit is cut. */
+static void put_escaped(char *out, size_t bytes, const char *text)
+{
+    size_t n = 0;
+    for (; *text && n + 3 <= bytes; text++) {
+        if (*text == '"' || *text == '\\')
+            out[n++] = '\\';
+        out[n++] = *text;
+    }
+    out[n] = '\0';
+}
+
 static void write_line(struct log_sink *sink, enum log_level level, const char *name,
                        const char *text)
 {
     static const char *const colours[] = {"\033[31m", "\033[33m", "", "\033[2m", "\033[2m"};
     char when[TIME_TEXT_BYTES];
     time_format(when, clock_wall_us(sink->clock));
-    char line[LOG_LINE_BYTES + 160];
+    char escaped[2 * LOG_LINE_BYTES];
+    char line[sizeof escaped + 160];
     int n;
-    if (sink->terminal)
+    if (sink->terminal) {
         n = snprintf(line, sizeof line, "%.12s %s%-5s%s %s%s%s\n", when + 11, colours[level],
                      log_level_names[level], *colours[level] ? "\033[0m" : "", name,
                      *name ? ": " : "", text);
-    else
+    } else {
+        put_escaped(escaped, sizeof escaped, text);
         n = snprintf(line, sizeof line, "time=%s level=%s part=\"%s\" msg=\"%s\"\n", when,
-                     log_level_names[level], name, text);
+                     log_level_names[level], name, escaped);
+    }
     n = MIN(n, (int)sizeof line - 1);
     pthread_mutex_lock(&sink->lock);
     /* A log that cannot be written has nobody to tell. */

@@ -1,11 +1,12 @@
 /* Log objects, handed down, each with the name of its part: "capture porch". One line an entry, to
  * standard error: for people on a terminal, key=value otherwise. Credentials inside URLs are
- * blanked at this one place, whatever the message says. Levels have meanings: info and above never
- * once per frame; debug may be per event; trace may flood. */
+ * blanked here (base/redact.h), whatever the message says. Levels have meanings: info and above
+ * never once per frame; debug may be per event; trace may flood. */
 #pragma once
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/redact.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 extern const char *const log_level_names[]; /* "error" ... "trace", NULL */
@@ -34,7 +35,3 @@ struct log log_child(const struct log *parent, const char *name); /* "parent nam
 void log_write(const struct log *log, enum log_level level, const char *fmt, ...) PRINTF(3, 4);
 void log_err(const struct log *log, enum log_level level, const struct err *err); /* msg (hint) */
 bool log_enabled(const struct log *log, enum log_level level);
-
-/* Blanks the user information of every "scheme://user:password@host" in text, and what follows
- * "password=" and its like, in place. */
-void redact_urls(char *text);

@@ -1,6 +1,6 @@
 /* Option values from text. */
-#include "base/log.h"
 #include "base/opt_internal.h"
+#include "base/redact.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ static const char *shown(char out[SHOWN_BYTES], const struct opt *row, const cha
         return "the value";
     char copy[512];
     bool cut = !STR_COPY(copy, text);
-    redact_urls(copy);
+    redact_value(copy);
     size_t n = 0;
     out[n++] = '\'';
     for (const char *p = copy; *p; p++) {

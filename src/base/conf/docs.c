@@ -1,5 +1,6 @@
 /* The reference and the effective configuration, both walked from the tables. */
 #include "base/conf/internal.h"
+#include "base/redact.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,7 +117,7 @@ static void show_text(FILE *out, const char *text, const struct conf_secrets *se
 {
     char shown[1024];
     STR_COPY(shown, conf_secrets_appear(secrets, text) ? "***" : text);
-    conf_redact(shown);
+    redact_value(shown);
     put_quoted(out, shown);
 }
 

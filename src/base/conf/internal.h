@@ -49,10 +49,6 @@ void conf_source_fill(const struct conf_reader *r, size_t pos, size_t span, stru
 /* Whether a word of the line may be part of a secret: it continues the value of a secret name. */
 bool conf_line_is_secret(const struct conf_reader *r, int line);
 
-/* Blanks whatever in one line of text may be a credential in a URL, in place. Stronger than
- * redact_urls: it also knows passwords with unescaped slashes. */
-void conf_redact(char *text);
-
 /* Bytes of the well-formed UTF-8 character at text, 0 if it is none. bytes >= 1 */
 size_t conf_utf8_bytes(const char *text, size_t bytes);
 

@@ -1,7 +1,7 @@
 /* From the tree into the structs: the walk along sections, with everything that can be wrong there.
  */
 #include "base/conf/internal.h"
-#include "base/log.h"
+#include "base/redact.h"
 
 #include <ctype.h>
 #include <libfyaml.h>
@@ -94,7 +94,7 @@ static void report_not_list(struct conf_reader *r, struct fy_node *node, size_t 
     AUTO(free_ptr) char *text = conf_node_text(r, node, NULL);
     char shown[64];
     snprintf(shown, sizeof shown, "%.60s", text ? text : "");
-    redact_urls(shown);
+    redact_value(shown);
     if (text && strlen(text) < 60 && !fy_node_get_tag_token(node))
         snprintf(hint, sizeof hint, "write a list: [%s]", shown);
     conf_report(r, pos, span, hint, "%s is %s, not a list", where,
@@ -365,7 +365,7 @@ static void report_unknown(struct conf_reader *r, struct frame *f, const char *n
     char shown[OPT_NAME_BYTES + 4];
     snprintf(shown, sizeof shown, "%.*s%s", OPT_NAME_BYTES - 1, name,
              strlen(name) >= OPT_NAME_BYTES ? "..." : "");
-    redact_urls(shown);
+    redact_value(shown);
     conf_report(r, pos, strlen(name), hint, "%sunknown option '%s'", where, shown);
 }
 
@@ -435,7 +435,7 @@ static void run_checks(struct conf_reader *r, const struct frame *f, const struc
              err.hint[0]        ? err.hint
              : row && row->help ? row->help
                                 : "'hsi config docs' describes the options");
-    conf_redact(err.msg);
+    redact_value(err.msg);
     conf_report(r, seen >= 0 ? f->seen[seen].pos : f->pos, seen >= 0 ? strlen(at) : 0, hint,
                 "%s%s%s", f->where, f->where[0] ? ": " : "", err.msg);
 }

@@ -4,7 +4,7 @@
  * What looks like a credential by the name before it is therefore blanked, rather too much than too
  * little. */
 #include "base/conf/internal.h"
-#include "base/log.h"
+#include "base/redact.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -113,24 +113,6 @@ static bool continues_secret(const struct conf_reader *r, const struct secret_na
     return false;
 }
 
-/* From the "://" or, without one, from the value to the last '@' of the line. */
-static bool url_range(const char *text, size_t bytes, size_t *ret_from, size_t *ret_to)
-{
-    const char *at = memrchr(text, '@', bytes);
-    if (!at)
-        return false;
-    const char *scheme = memmem(text, (size_t)(at - text), "://", 3);
-    const char *colon = memchr(text, ':', (size_t)(at - text));
-    if (!scheme && !colon)
-        return false;
-    const char *from = scheme ? scheme + 3 : colon + 1;
-    while (from < at && (*from == ' ' || *from == '"' || *from == '\''))
-        from++;
-    *ret_from = (size_t)(from - text);
-    *ret_to = (size_t)(at - text);
-    return *ret_from < *ret_to;
-}
-
 bool conf_line_is_secret(const struct conf_reader *r, int line)
 {
     if (!r->root)
@@ -138,20 +120,6 @@ bool conf_line_is_secret(const struct conf_reader *r, int line)
     struct secret_names names = {.count = 0};
     collect_secret_names(r->root, &names);
     return continues_secret(r, &names, line);
-}
-
-void conf_redact(char *text)
-{
-    redact_urls(text);
-    size_t from, to;
-    if (!strstr(text, "://") || !url_range(text, strlen(text), &from, &to))
-        return;
-    if (to - from < 3) {
-        memset(text + from, '*', to - from);
-        return;
-    }
-    memcpy(text + from, "***", 3);
-    memmove(text + from + 3, text + to, strlen(text + to) + 1);
 }
 
 /* Up to two stretches of a line that may not be shown. */
@@ -177,7 +145,7 @@ static void find_blanks(const struct conf_reader *r, int line, struct blanks *re
         secret = colon ? (size_t)(colon - text) + 1 : 0;
     }
     size_t from, to;
-    if (url_range(text, bytes, &from, &to) && from < secret) {
+    if (redact_range(text, bytes, &from, &to) && from < secret) {
         ret->from[ret->count] = from;
         ret->to[ret->count++] = MIN(to, secret);
     }
