@@ -45,7 +45,7 @@ int main(int argc, char **argv)
         return EXIT_WRONG;
     }
     const char *name = argv[1];
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0 || strcmp(name, "version") == 0) {
         puts("hsi " HSI_VERSION);
         return EXIT_OK;
     }

@@ -39,9 +39,11 @@ static const struct opt capture_rows[] = {
 static bool check_capture(const void *section, const char **ret_at, struct err *err)
 {
     const struct capture_conf *conf = section;
+    *ret_at = "url";
+    if (conf->url[0] && !capture_find(conf->url)->check(conf->url, err))
+        return false;
     const char *rest = strstr(conf->url, "://");
-    size_t host = rest ? strcspn(rest + 3, "/?#") : 0;
-    if (!conf->username[0] || !rest || !memchr(rest + 3, '@', host))
+    if (!conf->username[0] || !rest || !strchr(rest + 3, '@'))
         return true;
     *ret_at = "username";
     err_set(err, ERR_INVALID, "the address already has a user in it");
@@ -137,6 +139,8 @@ static void set_state(struct capture *c, enum camera_state state, const char *re
         return;
     if (state == CAMERA_RETRYING)
         log_warn(&c->params.log, "%s; trying again", reason);
+    else if (state == CAMERA_ENDED && reason[0])
+        log_warn(&c->params.log, "%s; not watched any more", reason);
     else
         log_info(&c->params.log, "%s%s%s", camera_state_names[state], reason[0] ? ": " : "",
                  reason);
@@ -158,14 +162,15 @@ static void deliver(struct capture *c, struct packet *p)
     const struct clock *clock = c->params.clock;
     bool jump;
     int64_t own_us = p->pts_us;
-    p->pts_us = timeline_map(&c->timeline, p->pts_us, clock_mono_us(clock), clock_wall_us(clock),
-                             &jump);
+    p->pts_us = timeline_map(&c->timeline, p->pts_us, clock_mono_us(clock), &jump);
     p->gap = c->gap || jump;
     c->gap = false;
     if (c->params.realtime) {
         if (!c->live)
             wait_until(c, p->pts_us);
-        p->wall_us = timeline_wall_us(&c->timeline, p->pts_us);
+        /* Both clocks anew for every picture: the wall clock may have been put right since the
+         * last one. */
+        p->wall_us = p->pts_us + clock_wall_us(clock) - clock_mono_us(clock);
     } else if (c->params.start_wall_us != TIME_UNKNOWN) {
         p->wall_us = c->params.start_wall_us + p->pts_us;
     }

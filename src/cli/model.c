@@ -83,6 +83,12 @@ static bool make_folder(const char *path, struct err *err)
 /* From a file or an https address; the certificate must be good. */
 static bool fetch(const char *source, FILE *out, struct err *err)
 {
+    if (strstr(source, "://") && strncmp(source, "https://", 8) != 0 &&
+        strncmp(source, "file://", 7) != 0) {
+        err_set(err, ERR_INVALID, "model %s: only https:// addresses and files are taken", source);
+        redact_urls(err->msg);
+        return false;
+    }
     AVIOContext *in = NULL;
     AVDictionary *options = NULL;
     av_dict_set(&options, "tls_verify", "1", 0);

@@ -23,7 +23,8 @@ void progress_show(struct progress *p, double share)
     for (int i = 0; i < BAR_CELLS; i++)
         bar[i] = i < (int)(share * BAR_CELLS) ? '#' : '.';
     bar[BAR_CELLS] = '\0';
-    int64_t left_s = share > 0.02 ? (int64_t)((double)spent_s * (1 - share) / share) : -1;
+    int64_t left_s = share > 0.02 && spent_s >= 2 ? (int64_t)((double)spent_s * (1 - share) / share)
+                                                  : -1;
     if (left_s < 0)
         fprintf(stderr, "\r[%s] %3.0f %%\033[K", bar, share * 100);
     else

@@ -24,9 +24,9 @@ def _(flag):
     assert not result.err, result
 
 
-@case('--version: one line, name and number')
-def _():
-    result = expect(hsi('--version'), 0, out='hsi ')
+@cases_of([('--version',), ('-V',), ('version',)], 'hsi {}: one line, name and number')
+def _(flag):
+    result = expect(hsi(flag), 0, out='hsi ')
     assert result.out.count('\n') == 1 and result.out.split()[1][0].isdigit(), result
 
 
@@ -70,10 +70,13 @@ def _(command, word):
     ('analyze --model nowhere scene', 'nowhere'),
     ('analyze --zones nowhere.yaml scene', 'nowhere.yaml'),
     ('model install nowhere.onnx', 'nowhere.onnx'),
+    ('model install http://127.0.0.1:9/x.onnx', 'only https://'),
+    ('model install ftp://me:hush@127.0.0.1/x.onnx', 'only https://'),
     ('analyze -', 'standard input'),
 ], 'wrong usage, hsi {}')
 def _(line, answer):
-    expect(hsi(*line.split()), 2, err=answer, quiet_out=True)
+    result = expect(hsi(*line.split()), 2, err=answer, quiet_out=True)
+    assert 'hush' not in result.err, 'a password in an address is shown'
 
 
 def not_a_video():
