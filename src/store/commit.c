@@ -3,11 +3,11 @@
 #include "store/commit.h"
 
 #include "store/event_json.h"
+#include "store/failing.h"
 #include "store/snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define RETRY_FIRST_US (50 * US_PER_MS)
 #define RETRY_MAX_US   (5 * US_PER_S)
@@ -77,57 +77,44 @@ static bool write_change(struct store *s, const struct event *e, struct bus_mess
     return true;
 }
 
-/* Commits the first *ret_done changes of the group, all of them unless pictures take long. */
-static bool commit_once(struct store *s, int *ret_done, struct err *err)
+/* One try: what it may do, and what has come of it. */
+struct attempt {
+    int limit;   /* changes, at most */
+    int done;    /* so many are committed: fewer than waited if pictures take long */
+    int culprit; /* the change that was refused; -1: none, or which one is not known */
+};
+
+static bool write_group(struct store *s, struct attempt *a, struct err *err)
+{
+    struct group *g = &s->group;
+    if (!db_begin(s->db, err))
+        return false;
+    while (a->done < MIN(g->count, a->limit) && g->pictures_us < PICTURES_US) {
+        bool ok = write_change(s, g->events[a->done], &g->messages[a->done], err);
+        a->done++;
+        if (ok)
+            continue;
+        a->culprit = a->done - 1;
+        return false;
+    }
+    if (db_commit(s->db, err))
+        return true;
+    a->culprit = a->done == 1 ? 0 : -1;
+    return false;
+}
+
+static bool commit_once(struct store *s, struct attempt *a, struct err *err)
 {
     struct group *g = &s->group;
     g->pictures_us = 0;
-    int done = 0;
-    bool ok = db_begin(s->db, err);
-    while (ok && done < g->count && g->pictures_us < PICTURES_US) {
-        ok = write_change(s, g->events[done], &g->messages[done], err);
-        done++;
-    }
-    ok = ok && db_commit(s->db, err);
-    if (!ok) {
-        db_rollback(s->db);
-        for (int i = 0; i < done; i++)
-            bus_message_unref(&g->messages[i]);
-    }
-    *ret_done = done;
-    return ok;
-}
-
-/* Waits, unless the store is closing and its time is up: then false. */
-static bool wait_for_retry(struct store *s, int64_t wait_us)
-{
-    int64_t until_us = clock_mono_us(&clock_real) + wait_us;
-    bool go_on = true;
-    pthread_mutex_lock(&s->lock);
-    while (go_on) {
-        int64_t now_us = clock_mono_us(&clock_real);
-        int64_t end_us = s->closing ? MIN(until_us, s->give_up_us) : until_us;
-        if (now_us >= end_us) {
-            go_on = !s->closing || now_us < s->give_up_us;
-            break;
-        }
-        struct timespec end = {end_us / US_PER_S, end_us % US_PER_S * 1000};
-        pthread_cond_timedwait(&s->changed, &s->lock, &end);
-    }
-    pthread_mutex_unlock(&s->lock);
-    return go_on;
-}
-
-/* Failing is told once, and so is its end. */
-static void report_failure(struct store *s, const struct err *err)
-{
-    atomic_fetch_add_explicit(&s->failed, 1, memory_order_relaxed);
-    if (s->failing)
-        return;
-    s->failing = true;
-    struct err told = *err;
-    err_wrap(&told, "cannot store events, they wait and are tried again");
-    log_err(&s->log, LOG_ERROR, &told);
+    a->done = 0;
+    a->culprit = -1;
+    if (write_group(s, a, err))
+        return true;
+    db_rollback(s->db);
+    for (int i = 0; i < a->done; i++)
+        bus_message_unref(&g->messages[i]);
+    return false;
 }
 
 static bool has_pictures(const struct event *e)
@@ -161,9 +148,7 @@ static void publish(struct store *s, int done)
     }
     g->count -= done;
     memmove(g->events, g->events + done, (size_t)g->count * sizeof g->events[0]);
-    if (s->failing)
-        log_info(&s->log, "storing events again");
-    s->failing = false;
+    failing_end(s);
 }
 
 /* Takes the change; an opening goes before changes of other cameras. */
@@ -195,25 +180,42 @@ static void top_up(struct store *s)
     }
 }
 
+/* After a failure: false if nothing more can be done. */
+static bool go_on(struct store *s, struct attempt *a, int64_t *wait_us, const struct err *err)
+{
+    if (failing_is_damage(s, err))
+        return false;
+    if (err->code == ERR_INTERNAL && a->culprit >= 0) {
+        failing_set_aside(s, a->culprit, err);
+        return true;
+    }
+    if (err->code == ERR_INTERNAL)
+        a->limit = 1; /* one by one, to find the change that is refused */
+    failing_begin(s, err);
+    if (!failing_wait(s, *wait_us))
+        return false;
+    *wait_us = MIN(2 * *wait_us, RETRY_MAX_US);
+    return true;
+}
+
 bool store_commit(struct store *s)
 {
     ASSERT_ON(ROLE_STORE);
     int64_t wait_us = RETRY_FIRST_US;
+    struct attempt attempt = {.limit = STORE_GROUP_MAX};
     while (s->group.count > 0) {
-        int done;
         struct err err = {0};
-        if (commit_once(s, &done, &err)) {
-            publish(s, done);
-            db_checkpoint(s->db);
-            if (s->group.count > 0)
-                top_up(s);
-            wait_us = RETRY_FIRST_US;
+        if (!commit_once(s, &attempt, &err)) {
+            if (!go_on(s, &attempt, &wait_us, &err))
+                return false;
             continue;
         }
-        report_failure(s, &err);
-        if (!wait_for_retry(s, wait_us))
-            return false;
-        wait_us = MIN(2 * wait_us, RETRY_MAX_US);
+        publish(s, attempt.done);
+        db_checkpoint(s->db);
+        if (s->group.count > 0)
+            top_up(s);
+        attempt.limit = STORE_GROUP_MAX;
+        wait_us = RETRY_FIRST_US;
     }
     return true;
 }
@@ -264,6 +266,8 @@ void store_write_late(struct store *s)
             continue;
         /* Not tried again: the event's next change brings them, or says why not. */
         db_rollback(s->db);
+        if (failing_is_damage(s, &err))
+            return;
         log_err(&s->log, LOG_DEBUG, &err);
     }
 }

@@ -8,7 +8,7 @@
 bool store_gather(struct store *store, int64_t idle_us);
 
 /* Commits the group and publishes it; tries again until it succeeds. False only if the store is
- * closing and its time is up: the group is as it was. */
+ * closing and its time is up, or if the database is damaged: what is left of the group is lost. */
 bool store_commit(struct store *store);
 
 /* Writes the pictures of openings, as long as nothing else waits or somebody waits for all of it.

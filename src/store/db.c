@@ -203,6 +203,11 @@ void db_close(struct db **db)
     *db = NULL;
 }
 
+void db_leave_as_is(struct db *db)
+{
+    sqlite3_db_config(db->conn, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 bool db_begin(struct db *db, struct err *err)
 {
     db->pending_seq = 0;

@@ -15,6 +15,8 @@ NODISCARD bool db_open_writer(const char *dir, struct db **ret, struct err *err)
 /* One that only reads; while there is a writer. */
 NODISCARD bool db_open_reader(const char *dir, struct db **ret, struct err *err);
 void db_close(struct db **db);
+/* Nothing more is written to it, not even what closing would copy back from the log of changes. */
+void db_leave_as_is(struct db *db);
 
 NODISCARD bool db_begin(struct db *db, struct err *err);
 NODISCARD bool db_commit(struct db *db, struct err *err);

@@ -71,10 +71,10 @@ struct store {
     struct json json;
     struct retention retention;
     int64_t next_commit_us; /* real clock: not before, unless the group is full */
-    bool failing;           /* the last commit did not succeed, and has been reported */
+    bool damaged;           /* the database: nothing is written to it any more */
 
     /* any thread */
-    atomic_llong events, commits, failed, outbox_seq, bytes;
+    atomic_llong events, commits, failed, set_aside, lost, outbox_seq, bytes;
 
     /* protected by lock */
     pthread_mutex_t lock;
@@ -83,7 +83,12 @@ struct store {
     struct err open_err;
     bool closing;
     int64_t give_up_us; /* real clock, when closing */
+    bool failing;       /* the last commit did not succeed, and that has been told */
+    char reason[STORE_REASON_BYTES];
 };
+
+/* Tells the waiting caller; flush may be NULL. Any thread. */
+void store_release(struct store *store, struct flush *flush);
 
 /* Closes what an earlier process left open. */
 NODISCARD bool store_recover(struct store *store, struct err *err);

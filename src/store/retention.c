@@ -1,7 +1,7 @@
 /* Deletes what is too old or too much, oldest first, a little at a time: each step is one short
  * transaction between two commits, so that events never wait for house-keeping. A round begins
  * every minute and goes events -> outbox -> unused pages. */
-#include "store/internal.h"
+#include "store/failing.h"
 #include "store/snapshot.h"
 
 #include <string.h>
@@ -213,7 +213,8 @@ bool store_retain(struct store *s)
     if (!ok) {
         /* Commits fail for the same reason, and say so; the next round tries again. */
         db_rollback(s->db);
-        log_err(&s->log, LOG_DEBUG, &err);
+        if (!failing_is_damage(s, &err))
+            log_err(&s->log, LOG_DEBUG, &err);
         r->step = RETENTION_IDLE;
         return false;
     }

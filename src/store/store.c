@@ -1,7 +1,7 @@
 #include "store/store.h"
 
 #include "store/commit.h"
-#include "store/internal.h"
+#include "store/failing.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,9 +13,9 @@
 /* How often the thread looks at the clock for retention when nothing else happens. */
 #define IDLE_US US_PER_S
 
-/* Time to store what waits when the program ends; a service manager kills after ten seconds or
- * more. */
-#define CLOSE_US (5 * US_PER_S)
+/* Time to store what waits when the program ends: as long as somebody at a terminal waits before
+ * the second Ctrl-C. */
+#define CLOSE_US (2 * US_PER_S)
 
 /* Below this the last changes alone, which are always kept, could leave no room for events. */
 #define KEEP_BYTES_MIN 1e9
@@ -60,7 +60,7 @@ static void announce(struct store *s, bool opened, const struct err *err)
     pthread_mutex_unlock(&s->lock);
 }
 
-static void release(struct store *s, struct flush *flush)
+void store_release(struct store *s, struct flush *flush)
 {
     if (!flush)
         return;
@@ -68,22 +68,6 @@ static void release(struct store *s, struct flush *flush)
     flush->done = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
-}
-
-/* Time is up: tell how much is lost, and let nobody wait for it. */
-static void give_up(struct store *s)
-{
-    int lost = s->group.count;
-    for (int i = 0; i < s->group.count; i++)
-        event_unref(&s->group.events[i]);
-    s->group.count = 0;
-    for (struct change *change; (change = queue_try_pop(s->queue));) {
-        lost += change->event ? 1 : 0;
-        event_unref(&change->event);
-        release(s, change->flush);
-        free(change);
-    }
-    log_error(&s->log, "closing although %d changes could not be stored: they are lost", lost);
 }
 
 /* The round under way may have passed what is meant: it is finished, and then there is another. */
@@ -101,7 +85,29 @@ static void serve_flush(struct store *s)
     struct flush *flush = TAKE(s->group.flush);
     if (flush && flush->tidy)
         tidy_up(s);
-    release(s, flush);
+    store_release(s, flush);
+}
+
+/* One turn; false at the end. */
+static bool work(struct store *s, bool *more_to_retain)
+{
+    bool open = store_gather(s, *more_to_retain ? 0 : IDLE_US);
+    if (!store_commit(s))
+        return false;
+    if (open)
+        store_write_late(s);
+    *more_to_retain = open && store_retain(s);
+    serve_flush(s);
+    return open && !s->damaged;
+}
+
+/* Until then the database stays open, and with it locked against another hsi. */
+static void wait_for_closing(struct store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (!s->closing)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static void store_main(void *arg)
@@ -113,18 +119,13 @@ static void store_main(void *arg)
     if (opened)
         store_sweep(s);
     bool more_to_retain = false;
-    for (bool open = opened; open;) {
-        open = store_gather(s, more_to_retain ? 0 : IDLE_US);
-        if (!store_commit(s)) {
-            give_up(s);
-            open = false;
-        }
-        if (open)
-            store_write_late(s);
-        more_to_retain = open && store_retain(s);
-        serve_flush(s);
-    }
+    while (opened && work(s, &more_to_retain))
+        continue;
     store_drop_late(s);
+    if (opened) {
+        failing_give_up(s);
+        wait_for_closing(s);
+    }
     db_close(&s->db);
 }
 
@@ -231,18 +232,31 @@ bool store_open(const struct store_params *params, struct store **ret, struct er
     return true;
 }
 
+void store_begin_close(struct store *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    if (!s->closing) {
+        s->closing = true;
+        s->give_up_us = clock_mono_us(&clock_real) + s->close_us;
+        pthread_cond_broadcast(&s->changed);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 void store_close(struct store **store)
 {
     struct store *s = *store;
     if (!s)
         return;
-    pthread_mutex_lock(&s->lock);
-    s->closing = true;
-    s->give_up_us = clock_mono_us(&clock_real) + s->close_us;
-    pthread_cond_broadcast(&s->changed);
-    pthread_mutex_unlock(&s->lock);
+    store_begin_close(s);
     queue_close(s->queue);
     thread_join(&s->thread);
+    int64_t lost = atomic_load_explicit(&s->lost, memory_order_relaxed);
+    if (lost > 0)
+        log_error(&s->log, "closing although %lld changes could not be stored: they are lost",
+                  (long long)lost);
     store_free(store);
 }
 
@@ -251,7 +265,8 @@ void store_put_event(struct store *s, struct event *event)
     ASSERT(event != NULL);
     struct change *change = NEW(struct change);
     change->event = event;
-    queue_push(s->queue, change);
+    if (!queue_push(s->queue, change))
+        atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
 }
 
 static void flush_and_wait(struct store *s, bool tidy)
@@ -277,13 +292,20 @@ void store_tidy(struct store *s)
     flush_and_wait(s, true);
 }
 
-struct store_stats store_stats(const struct store *s)
+struct store_stats store_stats(struct store *s)
 {
-    return (struct store_stats){
+    struct store_stats stats = {
         .events = atomic_load_explicit(&s->events, memory_order_relaxed),
         .commits = atomic_load_explicit(&s->commits, memory_order_relaxed),
         .outbox_seq = atomic_load_explicit(&s->outbox_seq, memory_order_relaxed),
         .failed = atomic_load_explicit(&s->failed, memory_order_relaxed),
+        .set_aside = atomic_load_explicit(&s->set_aside, memory_order_relaxed),
+        .lost = atomic_load_explicit(&s->lost, memory_order_relaxed),
         .bytes = atomic_load_explicit(&s->bytes, memory_order_relaxed),
     };
+    pthread_mutex_lock(&s->lock);
+    stats.failing = s->failing;
+    STR_COPY(stats.reason, s->reason);
+    pthread_mutex_unlock(&s->lock);
+    return stats;
 }

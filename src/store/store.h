@@ -34,28 +34,40 @@ struct store_params {
  * it. */
 NODISCARD bool store_open(const struct store_params *params, struct store **ret, struct err *err);
 
-/* Commits what was put, stops the thread, closes. If that fails for 5 s it gives up, with an error
- * in the log that says how many changes are lost. */
+/* Says that store_close follows soon: what is put is still taken and committed, but if that fails
+ * two seconds from now, it is given up, and whoever waits to put an event goes on. To be called
+ * before waiting for whoever puts events. Any thread; the first call counts. NULL is fine. */
+void store_begin_close(struct store *store);
+
+/* Commits what was put, stops the thread, closes. What could not be stored within the time of
+ * store_begin_close, which this calls, is lost; an error in the log says how many changes. */
 void store_close(struct store **store);
 
 /* Takes the change (an event snapshot with its verdict). Blocks when the store is behind: events
- * may not be dropped. Any thread; changes of one event must come from one thread, in order.
+ * may not be dropped, unless the store has given up. Any thread; changes of one event must come
+ * from one thread, in order.
  *
  * Pictures are encoded on the store thread, some 15 ms for the two of a track and as much again for
  * the disk. News of an opening (revision 0) does not wait for them: they follow when nothing else
  * waits, and the event's next change names them. */
 void store_put_event(struct store *store, struct event *event);
 
-/* Waits until everything put before is committed, pictures too; for ever, if the disk never
- * recovers. */
+/* Waits until everything put before is committed, pictures too, or given up; for ever, if the disk
+ * never recovers and nobody closes the store. */
 void store_flush(struct store *store);
+
+#define STORE_REASON_BYTES 192
 
 struct store_stats {
     int64_t events, commits, outbox_seq; /* outbox_seq: the newest */
     int64_t failed;                      /* commits that had to be tried again */
+    int64_t set_aside;                   /* changes the database refused, whatever was tried */
+    int64_t lost;                        /* changes that were given up */
     int64_t bytes;                       /* on disk, last time it was counted */
+    bool failing;                        /* the last commit failed: it is tried again, or the */
+    char reason[STORE_REASON_BYTES];     /* database is damaged and nothing more is stored */
 };
-struct store_stats store_stats(const struct store *store);
+struct store_stats store_stats(struct store *store); /* any thread */
 
 /* --- reading: a handle per thread, never the writer's connection --- */
 struct store_reader;

@@ -95,17 +95,24 @@ static void a_failing_disk_loses_nothing(void **state)
     }
 }
 
+/* The lock a person's tool takes. */
+static sqlite3 *lock_database(struct fixture *f)
+{
+    char path[256];
+    sqlite3 *other;
+    snprintf(path, sizeof path, "%s/hsi.db", f->dir);
+    CHECK_INT(sqlite3_open(path, &other), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return other;
+}
+
 static void a_locked_database_is_waited_for(void **state)
 {
     (void)state;
     AUTO(fixture_free) struct fixture *f = fixture_new();
     struct bus_subscriber *s = bus_subscribe(f->bus, BUS_EVENT, 64, NULL, NULL);
     fixture_open(f);
-    char path[256];
-    snprintf(path, sizeof path, "%s/hsi.db", f->dir);
-    sqlite3 *other;
-    CHECK_INT(sqlite3_open(path, &other), SQLITE_OK);
-    CHECK_INT(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3 *other = lock_database(f);
     put_closed(f, "porch");
     wait_for_failures(f, 2);
     CHECK_INT(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
@@ -168,7 +175,7 @@ static void pressure_travels_up(void **state)
     wait_for_failures(f, 3);
     CHECK(!thread_join_within(&thread, 100 * US_PER_MS));
     CHECK(atomic_load(&putter.put) >= STORE_QUEUE_MAX);
-    CHECK(atomic_load(&putter.put) <= STORE_QUEUE_MAX + STORE_BATCH_MAX);
+    CHECK(atomic_load(&putter.put) <= STORE_QUEUE_MAX + STORE_GROUP_MAX);
     atomic_store(&fault, SQLITE_OK);
     thread_join(&thread);
     store_flush(f->store);
@@ -206,6 +213,175 @@ static void closing_still_stores_when_the_disk_recovers(void **state)
     fixture_close(f);
     CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 7);
     CHECK_INT(fixture_logged(f, "they are lost"), 0);
+}
+
+/* Whoever puts events is let go before store_close, which comes after it has been waited for. */
+static void beginning_to_close_ends_the_wait_for_room(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    sqlite3 *other = lock_database(f);
+    struct putter putter = {.f = f};
+    struct thread *thread;
+    CHECK(thread_start(&thread, ROLE_NONE, "put", put_flood, &putter, NULL));
+    wait_for_failures(f, 1);
+    int64_t start_us = clock_mono_us(&clock_real);
+    store_begin_close(f->store);
+    if (!thread_join_within(&thread, 10 * US_PER_S))
+        fail_msg("whoever puts events still waits");
+    int64_t took_us = clock_mono_us(&clock_real) - start_us;
+    CHECK(took_us > 1900 * US_PER_MS); /* it has been tried until then */
+    CHECK(took_us < 2900 * US_PER_MS);
+    store_flush(f->store); /* nobody waits for what is given up */
+    store_put_event(f->store, sample_event(f, "porch"));
+    fixture_close(f);
+    CHECK(clock_mono_us(&clock_real) - start_us < 3 * US_PER_S);
+    sqlite3_close(other);
+    CHECK_INT(fixture_logged(f, "301 changes could not be stored: they are lost"), 1);
+    CHECK_INT(fixture_logged(f, "they are lost"), 1);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 0);
+}
+
+static void beginning_to_close_loses_nothing_when_the_disk_works(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    f->store->close_us = 0;
+    store_begin_close(NULL);
+    store_begin_close(f->store);
+    put_closed(f, "porch");
+    store_flush(f->store);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 2);
+    put_closed(f, "porch");
+    fixture_close(f);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 4);
+}
+
+/* However long the wait between two tries has become. */
+static void a_disk_that_recovers_while_closing_is_noticed(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    sqlite3 *other = lock_database(f);
+    put_closed(f, "porch");
+    wait_for_failures(f, 5); /* the next try would be in 1.6 s */
+    f->store->close_us = US_PER_S;
+    store_begin_close(f->store);
+    CHECK_INT(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    fixture_close(f);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 2);
+}
+
+static void failing_can_be_asked_for(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    CHECK(!store_stats(f->store).failing);
+    atomic_store(&fault, SQLITE_FULL);
+    put_closed(f, "porch");
+    wait_for_failures(f, 2);
+    struct store_stats stats = store_stats(f->store);
+    CHECK(stats.failing);
+    CHECK_CONTAINS(stats.reason, "disk is full");
+    atomic_store(&fault, SQLITE_OK);
+    store_flush(f->store);
+    stats = store_stats(f->store);
+    CHECK(!stats.failing);
+    CHECK_STR(stats.reason, "");
+}
+
+/* As a rule of the database would refuse it; nobody else's change waits for it. */
+static void a_change_that_is_refused_is_set_aside(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    struct bus_subscriber *s = bus_subscribe(f->bus, BUS_EVENT, 64, NULL, NULL);
+    fixture_open(f);
+    ask(f, "CREATE TRIGGER no BEFORE INSERT ON event WHEN NEW.camera = 'bad'"
+           " BEGIN SELECT RAISE(ABORT, 'not this one'); END");
+    atomic_store(&fault, SQLITE_FULL); /* so that all go together */
+    put_closed(f, "porch");
+    wait_for_failures(f, 1);
+    struct event *bad = sample_event(f, "bad");
+    char id[UUID_TEXT_BYTES];
+    uuid_format(id, &bad->id);
+    store_put_event(f->store, bad);
+    put_closed(f, "porch");
+    atomic_store(&fault, SQLITE_OK);
+    store_flush(f->store);
+    check_in_order(f, s, 4);
+    CHECK_INT(store_stats(f->store).set_aside, 1);
+    CHECK_INT(fixture_logged(f, "set aside"), 1);
+    CHECK_INT(fixture_logged(f, id), 1);
+    CHECK_INT(fixture_logged(f, "not this one"), 1);
+    CHECK(!store_stats(f->store).failing);
+    bus_unsubscribe(f->bus, &s);
+}
+
+/* Refused by the commit, which does not say because of which change. */
+static void commits_that_are_refused_end_too(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    struct bus_subscriber *s = bus_subscribe(f->bus, BUS_EVENT, 64, NULL, NULL);
+    fixture_open(f);
+    atomic_store(&fault, SQLITE_INTERNAL);
+    for (int i = 0; i < 5; i++)
+        store_put_event(f->store, sample_event(f, "porch"));
+    store_flush(f->store);
+    CHECK_INT(store_stats(f->store).set_aside, 5);
+    atomic_store(&fault, SQLITE_OK);
+    put_closed(f, "porch");
+    store_flush(f->store);
+    check_in_order(f, s, 2);
+    CHECK(!store_stats(f->store).failing);
+    bus_unsubscribe(f->bus, &s);
+}
+
+static void a_damaged_database_is_left_as_it_is(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    put_closed(f, "porch");
+    store_flush(f->store);
+    atomic_store(&fault, SQLITE_CORRUPT);
+    struct putter putter = {.f = f};
+    struct thread *thread;
+    CHECK(thread_start(&thread, ROLE_NONE, "put", put_flood, &putter, NULL));
+    if (!thread_join_within(&thread, 10 * US_PER_S))
+        fail_msg("whoever puts events waits for a damaged database");
+    store_flush(f->store);
+    struct store_stats stats = store_stats(f->store);
+    CHECK(stats.failing);
+    CHECK_CONTAINS(stats.reason, "malformed");
+    CHECK_INT(fixture_logged(f, "nothing more is stored"), 1);
+    struct json out;
+    json_init(&out);
+    json_object(&out, NULL);
+    CHECK(store_list_events(f->reader, &(struct event_query){.limit = 10}, &out, NULL));
+    json_end_object(&out);
+    CHECK_CONTAINS(out.text, "\"camera\":\"porch\"");
+    json_done(&out);
+
+    char path[256];
+    struct stat before, after;
+    snprintf(path, sizeof path, "%s/hsi.db", f->dir);
+    CHECK_INT(stat(path, &before), 0);
+    store_reader_close(&f->reader); /* the last handle would copy the log back */
+    int64_t start_us = clock_mono_us(&clock_real);
+    store_close(&f->store);
+    CHECK(clock_mono_us(&clock_real) - start_us < US_PER_S);
+    atomic_store(&fault, SQLITE_OK);
+    CHECK_INT(stat(path, &after), 0);
+    CHECK_INT(after.st_size, before.st_size);
+    CHECK_INT(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+    CHECK_INT(fixture_logged(f, "300 changes could not be stored: they are lost"), 1);
 }
 
 static void a_lone_change_does_not_wait_for_company(void **state)
@@ -316,6 +492,13 @@ int main(void)
         cmocka_unit_test(pressure_travels_up),
         cmocka_unit_test(closing_gives_up_and_says_how_many_are_lost),
         cmocka_unit_test(closing_still_stores_when_the_disk_recovers),
+        cmocka_unit_test(beginning_to_close_ends_the_wait_for_room),
+        cmocka_unit_test(beginning_to_close_loses_nothing_when_the_disk_works),
+        cmocka_unit_test(a_disk_that_recovers_while_closing_is_noticed),
+        cmocka_unit_test(failing_can_be_asked_for),
+        cmocka_unit_test(a_change_that_is_refused_is_set_aside),
+        cmocka_unit_test(commits_that_are_refused_end_too),
+        cmocka_unit_test(a_damaged_database_is_left_as_it_is),
         cmocka_unit_test(a_lone_change_does_not_wait_for_company),
         cmocka_unit_test(openings_overtake_changes_of_other_cameras),
         cmocka_unit_test(a_full_disk_is_waited_for),
