@@ -1,18 +1,18 @@
 #include "daemon.h"
 
+#include "detect/models.h"
 #include "pipeline/pipeline.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct daemon {
     /* set at start, then read-only */
-    const struct config *config;
+    struct daemon_params params;
+    struct config *first; /* what store and serve were started with */
     struct log log;
     struct bus *bus;
     struct store *store;
@@ -21,62 +21,73 @@ struct daemon {
 
     struct uuid_gen ids;
 
-    /* Written once by the main thread, then published through ready: what is loaded behind the
-     * page. */
+    /* Main thread; the serve thread looks at them under the lock. */
+    pthread_mutex_t lock;
+    struct config *config; /* of the pipeline; first, until a reload */
     struct detector *detector;
-    struct pipeline *pipeline;
-    atomic_bool ready;
+    struct pipeline *pipeline; /* NULL while the model is loading */
+    bool left_behind;          /* a thread of a stopped pipeline still borrows its configuration */
 };
 
 static bool is_ready(void *ctx)
 {
     struct daemon *d = ctx;
-    return atomic_load_explicit(&d->ready, memory_order_acquire);
+    pthread_mutex_lock(&d->lock);
+    bool ready = d->pipeline != NULL;
+    pthread_mutex_unlock(&d->lock);
+    return ready;
 }
 
 static int camera_count(void *ctx)
 {
-    const struct daemon *d = ctx;
-    return d->config->cameras.count;
+    struct daemon *d = ctx;
+    pthread_mutex_lock(&d->lock);
+    int count = d->config->cameras.count;
+    pthread_mutex_unlock(&d->lock);
+    return count;
 }
 
 static int camera_index(void *ctx, const char *name)
 {
-    const struct daemon *d = ctx;
-    for (int i = 0; i < d->config->cameras.count; i++)
+    struct daemon *d = ctx;
+    int index = -1;
+    pthread_mutex_lock(&d->lock);
+    for (int i = 0; i < d->config->cameras.count && index < 0; i++)
         if (strcmp(config_camera(d->config, i)->name, name) == 0)
-            return i;
-    return -1;
+            index = i;
+    pthread_mutex_unlock(&d->lock);
+    return index;
 }
 
 static void camera_json(void *ctx, int camera, struct json *out)
 {
     struct daemon *d = ctx;
     json_object(out, NULL);
-    if (is_ready(d)) {
+    pthread_mutex_lock(&d->lock);
+    if (d->pipeline && camera < d->config->cameras.count) {
         pipeline_camera_json(d->pipeline, camera, out);
-    } else {
+    } else if (camera < d->config->cameras.count) {
         json_text(out, "name", config_camera(d->config, camera)->name);
         json_text(out, "state", "starting");
     }
+    pthread_mutex_unlock(&d->lock);
     json_end_object(out);
 }
 
 static struct frame *camera_frame(void *ctx, int camera, struct detections *ret_boxes)
 {
     struct daemon *d = ctx;
+    struct frame *frame = NULL;
     ret_boxes->count = 0;
-    return is_ready(d) ? pipeline_camera_frame(d->pipeline, camera, ret_boxes) : NULL;
+    pthread_mutex_lock(&d->lock);
+    if (d->pipeline && camera < d->config->cameras.count)
+        frame = pipeline_camera_frame(d->pipeline, camera, ret_boxes);
+    pthread_mutex_unlock(&d->lock);
+    return frame;
 }
 
-static void system_json(void *ctx, struct json *out)
+static void detector_json(const struct detector_info *info, struct json *out)
 {
-    struct daemon *d = ctx;
-    json_text(out, "version", HSI_VERSION);
-    json_int(out, "uptime_s", (clock_mono_us(&clock_real) - d->started_us) / US_PER_S);
-    if (!is_ready(d))
-        return;
-    const struct detector_info *info = detector_info(d->detector);
     json_object(out, "detector");
     json_text(out, "name", info->name);
     json_text(out, "backend", info->backend);
@@ -85,7 +96,11 @@ static void system_json(void *ctx, struct json *out)
     json_int(out, "width", info->width);
     json_int(out, "height", info->height);
     json_end_object(out);
-    struct pipeline_stats s = pipeline_stats(d->pipeline);
+}
+
+static void pipeline_json(struct pipeline *pipeline, struct json *out)
+{
+    struct pipeline_stats s = pipeline_stats(pipeline);
     json_object(out, "pipeline");
     json_int(out, "frames", s.frames);
     json_int(out, "looks", s.looks);
@@ -99,41 +114,75 @@ static void system_json(void *ctx, struct json *out)
     json_end_object(out);
 }
 
+static void system_json(void *ctx, struct json *out)
+{
+    struct daemon *d = ctx;
+    json_text(out, "version", HSI_VERSION);
+    json_int(out, "uptime_s", (clock_mono_us(&clock_real) - d->started_us) / US_PER_S);
+    pthread_mutex_lock(&d->lock);
+    if (d->pipeline) {
+        detector_json(detector_info(d->detector), out);
+        pipeline_json(d->pipeline, out);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void fill_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
 void daemon_block_signals(void)
 {
     sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
+    fill_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-bool daemon_start(const struct config *config, struct log_sink *sink, struct daemon **ret,
-                  struct err *err)
+static bool start_services(struct daemon *d, struct err *err)
 {
-    struct daemon *d = NEW(struct daemon);
-    d->config = config;
-    d->log = log_root(sink);
-    d->started_us = clock_mono_us(&clock_real);
-    d->ids.clock = &clock_real;
-    d->bus = bus_new();
     struct store_params store = {
-        .conf = &config->store,
+        .conf = &d->first->store,
         .clock = &clock_real,
         .log = log_child(&d->log, "store"),
         .bus = d->bus,
     };
-    bool ok = store_open(&store, &d->store, err);
+    if (!store_open(&store, &d->store, err))
+        return false;
     struct serve_params serve = {
-        .conf = &config->serve,
+        .conf = &d->first->serve,
         .store = d->store,
         .bus = d->bus,
         .clock = &clock_real,
         .log = log_child(&d->log, "serve"),
         .source = {d, camera_count, camera_json, camera_index, camera_frame, system_json, is_ready},
     };
-    ok = ok && serve_start(&serve, &d->serve, err);
-    if (!ok) {
+    return serve_start(&serve, &d->serve, err);
+}
+
+/* A model that is not there is told before the page is, not after. */
+static bool check_model(const struct config *config, struct err *err)
+{
+    size_t bytes;
+    char path[MODEL_PATH_BYTES];
+    const char *model = config->detect.model;
+    return !model[0] || models_builtin(model, &bytes) || models_find(model, path, sizeof path, err);
+}
+
+bool daemon_start(const struct daemon_params *params, struct daemon **ret, struct err *err)
+{
+    struct daemon *d = NEW(struct daemon);
+    d->params = *params;
+    d->first = d->config = params->config;
+    d->log = log_root(params->sink);
+    d->started_us = clock_mono_us(&clock_real);
+    d->ids.clock = &clock_real;
+    d->bus = bus_new();
+    pthread_mutex_init(&d->lock, NULL);
+    if (!check_model(d->first, err) || !start_services(d, err)) {
         daemon_stop(&d);
         return false;
     }
@@ -153,62 +202,158 @@ static void store_event(void *ctx, struct event *event)
     store_put_event(d->store, event);
 }
 
-static bool start_pipeline(struct daemon *d, struct err *err)
+static void announce(const struct daemon *d, const struct detector_info *info)
 {
-    if (!detector_open(&d->config->detect, NULL, &d->detector, err))
-        return false;
-    const struct detector_info *info = detector_info(d->detector);
     log_info(&d->log, "detector %s, %s", info->name, info->backend);
     if (info->reason[0])
         log_warn(&d->log, "detector %s: %s", info->name, info->reason);
     if (info->note[0])
         log_warn(&d->log, "detector %s: %s", info->name, info->note);
+}
+
+/* Takes config and detector into use, with a pipeline of their own. */
+static bool start_pipeline(struct daemon *d, struct config *config, struct detector *detector,
+                           struct err *err)
+{
+    announce(d, detector_info(detector));
+    struct pipeline *pipeline = NULL;
     struct pipeline_params params = {
-        .config = d->config,
-        .detector = d->detector,
+        .config = config,
+        .detector = detector,
         .ids = &d->ids,
         .clock = &clock_real,
         .log = d->log,
         .bus = d->bus,
         .realtime = true,
-        .pictures = d->config->store.snapshots,
+        .pictures = d->first->store.snapshots,
         .start_wall_us = TIME_UNKNOWN,
         .event_sink = store_event,
         .sink_ctx = d,
     };
-    if (!pipeline_start(&params, &d->pipeline, err))
+    bool ok = pipeline_start(&params, &pipeline, err);
+    pthread_mutex_lock(&d->lock);
+    d->config = config;
+    d->detector = detector;
+    d->pipeline = pipeline;
+    pthread_mutex_unlock(&d->lock);
+    return ok;
+}
+
+static void free_config(struct config **config)
+{
+    config_done(*config);
+    free(*config);
+    *config = NULL;
+}
+
+/* Takes the pipeline out of everybody's sight, then stops it and closes its detector. Its
+ * configuration stays. */
+static void stop_pipeline(struct daemon *d)
+{
+    pthread_mutex_lock(&d->lock);
+    struct pipeline *pipeline = d->pipeline;
+    struct detector *detector = d->detector;
+    d->pipeline = NULL;
+    d->detector = NULL;
+    pthread_mutex_unlock(&d->lock);
+    d->left_behind |= !pipeline_stop(&pipeline);
+    detector_close(&detector);
+}
+
+/* Reads the configuration afresh and opens its detector: what can be wrong with it is found here.
+ */
+static bool prepare_reload(struct daemon *d, struct config *config, struct detector **ret)
+{
+    struct err err = {0};
+    if (!d->params.reload || !d->params.reload(d->params.ctx, config))
         return false;
-    atomic_store_explicit(&d->ready, true, memory_order_release);
+    if (detector_open(&config->detect, NULL, ret, &err))
+        return true;
+    log_err(&d->log, LOG_ERROR, &err);
+    config_done(config);
+    return false;
+}
+
+static void warn_of_restart(const struct daemon *d, struct config *config)
+{
+    if (memcmp(&config->serve, &d->first->serve, sizeof config->serve) != 0 ||
+        memcmp(&config->store, &d->first->store, sizeof config->store) != 0)
+        log_warn(&d->log, "server and storage options apply at the next start");
+    if (strcmp(config->risk.timezone, d->first->risk.timezone) != 0)
+        log_warn(&d->log, "the time zone applies at the next start");
+    STR_COPY(config->risk.timezone, d->first->risk.timezone);
+}
+
+/* The new configuration in place of the old one; if anything is wrong with it, the old one goes on.
+ */
+static bool reload(struct daemon *d, struct err *err)
+{
+    struct config *config = NEW(struct config);
+    struct detector *detector = NULL;
+    if (!prepare_reload(d, config, &detector)) {
+        log_error(&d->log, "the configuration is refused; the running one stays");
+        free(config);
+        return true;
+    }
+    warn_of_restart(d, config);
+    struct config *old = d->config;
+    stop_pipeline(d);
+    if (!start_pipeline(d, config, detector, err)) {
+        log_err(&d->log, LOG_ERROR, err);
+        stop_pipeline(d);
+        free_config(&config);
+        return detector_open(&old->detect, NULL, &detector, err) &&
+               start_pipeline(d, old, detector, err);
+    }
+    if (old != d->first && !d->left_behind)
+        free_config(&old);
+    log_info(&d->log, "configuration reloaded");
     return true;
 }
 
 bool daemon_run(struct daemon *d, struct err *err)
 {
-    if (!start_pipeline(d, err))
+    struct detector *detector = NULL;
+    if (!detector_open(&d->first->detect, NULL, &detector, err) ||
+        !start_pipeline(d, d->first, detector, err))
         return false;
     sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
+    fill_signals(&set);
+    bool ok = true;
     int number = 0;
-    while (sigwait(&set, &number) != 0)
-        ;
+    while (ok) {
+        if (sigwait(&set, &number) != 0)
+            continue;
+        /* A closed terminal takes its programs along; a service has none. */
+        if (number != SIGHUP || isatty(STDERR_FILENO))
+            break;
+        ok = reload(d, err);
+    }
     log_info(&d->log, "stopping");
-    return true;
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* whoever is impatient may ask again */
+    return ok;
 }
 
-void daemon_stop(struct daemon **daemon)
+bool daemon_stop(struct daemon **daemon)
 {
     struct daemon *d = *daemon;
     if (!d)
-        return;
+        return true;
+    if (d->store)
+        store_begin_close(d->store);
     /* The page asks the pipeline for pictures, so it must be gone first; its clients find the last
      * events in the store when they come back. */
     serve_stop(&d->serve);
-    pipeline_stop(&d->pipeline);
-    detector_close(&d->detector);
+    stop_pipeline(d);
     store_close(&d->store);
     bus_free(&d->bus);
+    pthread_mutex_destroy(&d->lock);
+    bool clean = !d->left_behind;
+    if (clean && d->config != d->first)
+        free_config(&d->config);
+    if (clean)
+        free_config(&d->first);
     free(d);
     *daemon = NULL;
+    return clean;
 }

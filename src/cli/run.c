@@ -16,6 +16,10 @@ struct run_args {
     int port, log_level;
 };
 
+/* log_level_names behind "what the file says". */
+static const char *const level_choices[] = {"configured", "error", "warn", "info",
+                                            "debug",      "trace", NULL};
+
 static const struct opt run_flags[] = {
     {"config", OPT_TEXT(struct run_args, config), .unit = "FILE",
      .help = "The configuration. Without it hsi.yaml here, then ~/.config/hsi/hsi.yaml, then "
@@ -24,8 +28,8 @@ static const struct opt run_flags[] = {
      .help = "Keep events and pictures there, instead of storage.path."},
     {"port", OPT_INT(struct run_args, port, -1, 65535), .def = "-1", .unit = "PORT",
      .help = "Serve the page at this port, instead of server.port. 0 takes any free one."},
-    {"log_level", OPT_ENUM(struct run_args, log_level, log_level_names), .def = "info",
-     .unit = "LEVEL", .help = "How much to tell."},
+    {"log_level", OPT_ENUM(struct run_args, log_level, level_choices), .def = "configured",
+     .unit = "LEVEL", .help = "How much to tell, instead of log_level."},
     {0},
 };
 
@@ -80,28 +84,56 @@ static bool load_demo(struct config *config)
     return false;
 }
 
-static int run_daemon(const struct run_args *args, struct config *config)
+/* Where the configuration comes from, and what the command line says over it. */
+struct origin {
+    const struct run_args *args;
+    bool demo;
+    char path[512];
+    struct log_sink *sink;
+};
+
+/* daemon's reload, and the first load. */
+static bool load(void *ctx, struct config *ret)
 {
+    const struct origin *origin = ctx;
+    const struct run_args *args = origin->args;
+    if (origin->demo ? !load_demo(ret) : !load_file(origin->path, ret))
+        return false;
     if (args->data[0])
-        STR_COPY(config->store.path, args->data);
+        STR_COPY(ret->store.path, args->data);
     if (args->port >= 0)
-        config->serve.port = args->port;
+        ret->serve.port = args->port;
+    if (args->log_level > 0)
+        ret->log_level = args->log_level - 1;
+    log_sink_set_level(origin->sink, (enum log_level)ret->log_level);
+    return true;
+}
+
+static int run_daemon(struct origin *origin, struct config *config)
+{
     struct err err = {0};
-    if (!risk_apply_timezone(&config->risk, &err))
+    struct daemon_params params = {
+        .config = config, .reload = load, .ctx = origin, .sink = origin->sink};
+    if (!risk_apply_timezone(&config->risk, &err)) {
+        config_done(config);
+        free(config);
         return args_fail(&err);
+    }
     daemon_block_signals();
-    AUTO(log_sink_free)
-    struct log_sink *sink = log_sink_new(STDERR_FILENO, (enum log_level)args->log_level,
-                                         &clock_real);
     struct daemon *daemon = NULL;
-    bool ok = daemon_start(config, sink, &daemon, &err);
+    char listen[sizeof config->serve.listen];
+    STR_COPY(listen, config->serve.listen);
+    bool ok = daemon_start(&params, &daemon, &err);
     if (ok) {
-        printf("hsi: http://%s:%d/\n", config->serve.listen, daemon_port(daemon));
+        printf("hsi: http://%s:%d/\n", listen, daemon_port(daemon));
         fflush(stdout);
         ok = daemon_run(daemon, &err);
     }
-    daemon_stop(&daemon);
-    return ok ? EXIT_OK : args_fail(&err);
+    bool clean = daemon_stop(&daemon);
+    int code = ok ? EXIT_OK : args_fail(&err);
+    if (!clean)
+        _exit(code);
+    return code;
 }
 
 static int run(const struct args_spec *spec, bool demo, int argc, char **argv)
@@ -111,18 +143,19 @@ static int run(const struct args_spec *spec, bool demo, int argc, char **argv)
     int code;
     if (!args_begin(spec, &args, argc, argv, &rest, &code))
         return code;
-    struct config config;
-    char path[512];
-    STR_COPY(path, args.config);
-    if (!demo && !path[0] && !find_config(path, sizeof path)) {
+    AUTO(log_sink_free)
+    struct log_sink *sink = log_sink_new(STDERR_FILENO, LOG_INFO, &clock_real);
+    struct origin origin = {.args = &args, .demo = demo, .sink = sink};
+    STR_COPY(origin.path, args.config);
+    if (!demo && !origin.path[0] && !find_config(origin.path, sizeof origin.path)) {
         fputs("hsi: no configuration found: showing the demonstration (hsi run --help)\n", stderr);
-        demo = true;
+        origin.demo = true;
     }
-    if (demo ? !load_demo(&config) : !load_file(path, &config))
-        return EXIT_WRONG;
-    code = run_daemon(&args, &config);
-    config_done(&config);
-    return code;
+    struct config *config = NEW(struct config);
+    if (load(&origin, config))
+        return run_daemon(&origin, config);
+    free(config);
+    return EXIT_WRONG;
 }
 
 int cli_run(int argc, char **argv)
