@@ -2,6 +2,7 @@
 #include "capture/capture.h"
 
 #include "base/json.h"
+#include "capture/retry.h"
 #include "capture/timeline.h"
 
 #include <errno.h>
@@ -12,10 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define RETRY_FIRST_US  (500 * US_PER_MS)
-#define RETRY_MOST_US   (2 * US_PER_S)   /* an answering camera is back within this */
-#define RETRY_DENIED_US (300 * US_PER_S) /* wrong credentials: real cameras lock out */
-#define REASON_BYTES    192
+#define REASON_BYTES 192
 
 const char *const camera_state_names[] = {"connecting", "online", "retrying", "ended", NULL};
 static const char *const transport_names[] = {"tcp", "udp", NULL};
@@ -30,7 +28,7 @@ static const struct opt capture_rows[] = {
     {"transport", OPT_ENUM(struct capture_conf, transport, transport_names), .def = "tcp",
      .help = "How RTSP carries pictures. udp loses some on wireless links."},
     {"loop", OPT_BOOL(struct capture_conf, loop), .def = "true",
-     .help = "Recordings: start over at the end."},
+     .help = "Recordings: start over at the end, and wait for a file that is not there."},
     {"timeout", OPT_DURATION(struct capture_conf, timeout_us, 1, 300), .def = "10s",
      .help = "Without a picture for this long, the connection is lost."},
     {0},
@@ -43,7 +41,8 @@ static bool check_capture(const void *section, const char **ret_at, struct err *
     if (conf->url[0] && !capture_find(conf->url)->check(conf->url, err))
         return false;
     const char *rest = strstr(conf->url, "://");
-    if (!conf->username[0] || !rest || !strchr(rest + 3, '@'))
+    size_t host = rest ? strcspn(rest + 3, "/?#") : 0;
+    if (!conf->username[0] || !rest || !memchr(rest + 3, '@', host))
         return true;
     *ret_at = "username";
     err_set(err, ERR_INVALID, "the address already has a user in it");
@@ -88,6 +87,7 @@ struct capture {
 
     /* capture thread only; result also after the end packet */
     struct timeline timeline;
+    struct retry retry;
     struct err result;
     bool gap; /* the next packet follows an interruption */
     alignas(max_align_t) unsigned char priv[];
@@ -193,8 +193,10 @@ static bool read_all(struct capture *c, struct err *err)
                            "there are no pictures in it");
         if (!p)
             return true;
-        if (!online)
+        if (!online) {
             set_state(c, CAMERA_ONLINE, "");
+            retry_worked(&c->retry);
+        }
         online = true;
         deliver(c, p);
     }
@@ -212,19 +214,18 @@ static bool run_session(struct capture *c, struct err *err)
     return ok;
 }
 
-static int64_t retry_after_us(const struct err *err, int64_t previous_us)
+static void name_input(const struct capture *c, struct err *err)
 {
-    if (err->code == ERR_DENIED)
-        return RETRY_DENIED_US;
-    return previous_us ? MIN(2 * previous_us, RETRY_MOST_US) : RETRY_FIRST_US;
+    char url[CAPTURE_URL_BYTES];
+    STR_COPY(url, c->params.conf->url);
+    redact_value(url);
+    err_wrap(err, "%s", url);
 }
 
 static void end_input(struct capture *c, struct err *err)
 {
-    if (err->code != ERR_NONE) {
-        err_wrap(err, "%s", c->params.conf->url);
-        redact_urls(err->msg);
-    }
+    if (err->code != ERR_NONE)
+        name_input(c, err);
     c->result = *err;
     set_state(c, CAMERA_ENDED, err->msg);
     struct packet *end = packet_new(NULL, NULL);
@@ -236,23 +237,26 @@ static void end_input(struct capture *c, struct err *err)
 static void capture_main(void *arg)
 {
     struct capture *c = arg;
-    int64_t wait_us = 0;
+    bool loop = c->params.conf->loop && c->params.realtime;
     while (!stopping(c)) {
         struct err err = {0};
         bool ended = run_session(c, &err);
         c->gap = true;
         if (stopping(c))
             return;
-        bool again = !c->live && c->params.conf->loop && c->params.realtime;
-        if (again && (ended || err.code == ERR_DATA_LOSS))
+        if (!c->live && loop && (ended || err.code == ERR_DATA_LOSS))
             continue; /* once more from the start; of a damaged recording what can be read */
-        if (!c->live) {
+        /* A file may lie on a disk that is not mounted yet. */
+        bool away = err.code == ERR_NOT_FOUND || err.code == ERR_UNAVAILABLE;
+        if (!c->live && !(loop && away)) {
             end_input(c, &err);
             return;
         }
         if (ended)
             err_set(&err, ERR_UNAVAILABLE, "the camera ended the stream");
-        wait_us = retry_after_us(&err, c->state == CAMERA_ONLINE ? 0 : wait_us);
+        if (!c->live)
+            name_input(c, &err);
+        int64_t wait_us = retry_after_us(&c->retry, err.code);
         set_state(c, CAMERA_RETRYING, err.msg);
         wait_until(c, clock_mono_us(c->params.clock) + wait_us);
     }

@@ -13,14 +13,15 @@
 enum rtsp_transport { TRANSPORT_TCP, TRANSPORT_UDP };
 
 struct capture_conf {
-    char url[CAPTURE_URL_BYTES]; /* rtsp:// rtsps:// file path, or "scene" */
+    char url[CAPTURE_URL_BYTES]; /* rtsp:// rtsps:// file path, "scene" or "scene:SEED" */
     char username[64], password[128];
     int transport;      /* enum rtsp_transport */
-    bool loop;          /* files: start over at the end */
+    bool loop;          /* files: start over at the end, wait for one that is away */
     int64_t timeout_us; /* without a packet the connection counts as lost */
 };
 
-/* Rows for struct capture_conf, to be placed inside the camera's section. */
+/* Rows for struct capture_conf, to be placed inside the camera's section. Its check is also for who
+ * fills the structure otherwise. */
 extern const struct section capture_section;
 extern const char *const camera_state_names[]; /* "connecting" "online" "retrying" "ended" */
 
@@ -29,6 +30,8 @@ struct capture_ops {
     size_t priv_size; /* zeroed before open */
     /* Whether this source serves the URL. Probed in list order. */
     bool (*accepts)(const char *url);
+    /* Whether the URL, once accepted, can be served at all; looks at nothing but its text. */
+    bool (*check)(const char *url, struct err *err);
     /* Connects and learns the stream. stop turns true when the thread should give up waiting. */
     bool (*open)(void *priv, const struct capture_conf *conf, const atomic_bool *stop,
                  struct err *err);
@@ -40,6 +43,8 @@ struct capture_ops {
     void (*close)(void *priv); /* also after a failed open */
     /* Whether the source itself sets the pace: its loss is worth reconnecting. */
     bool (*live)(const char *url);
+    /* Whether the URL is the path of a file. */
+    bool (*is_file)(const char *url);
     /* Length of the recording; TIME_UNKNOWN if there is none to know. May be NULL. */
     int64_t (*duration_us)(const void *priv);
 };

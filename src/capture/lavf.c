@@ -107,14 +107,33 @@ static void encode(const char *text, char *out, size_t bytes)
     out[n] = '\0';
 }
 
-/* An address of something that is neither a camera nor a file. */
-static bool is_foreign(const char *url)
+static size_t scheme_bytes(const char *url)
 {
-    size_t scheme = 0;
-    while (isalnum((unsigned char)url[scheme]) || (url[scheme] && strchr("+-.", url[scheme])))
-        scheme++;
-    return scheme > 0 && strncmp(url + scheme, "://", 3) == 0 && !is_rtsp(url) &&
-           strncmp(url, "file:", 5) != 0;
+    size_t n = 0;
+    while (isalnum((unsigned char)url[n]) || (url[n] && strchr("+-.", url[n])))
+        n++;
+    return strncmp(url + n, "://", 3) == 0 ? n : 0;
+}
+
+static bool lavf_check(const char *url, struct err *err)
+{
+    int scheme = (int)scheme_bytes(url);
+    if (scheme > 0 && !is_rtsp(url)) {
+        err_set(err, ERR_INVALID, "addresses with %.*s:// cannot be watched", MIN(scheme, 16), url);
+        err_hint(err, "rtsp:// or rtsps:// and a camera, the path of a recording, or scene");
+        return false;
+    }
+    if (is_rtsp(url) && url[strcspn(url, " \t")]) {
+        err_set(err, ERR_INVALID, "the address has a blank in it");
+        err_hint(err, "write it as %%20; better a password with such letters as 'password: ...'");
+        return false;
+    }
+    return true;
+}
+
+static bool lavf_is_file(const char *url)
+{
+    return scheme_bytes(url) == 0;
 }
 
 /* The address with username and password in it; never to be shown. A path is marked as one, because
@@ -123,7 +142,7 @@ static void build_url(const struct capture_conf *conf, char *out, size_t bytes)
 {
     const char *rest = strstr(conf->url, "://");
     if (!is_rtsp(conf->url)) {
-        snprintf(out, bytes, "%s%s", strncmp(conf->url, "file:", 5) == 0 ? "" : "file:", conf->url);
+        snprintf(out, bytes, "file:%s", conf->url);
         return;
     }
     if (!conf->username[0] || !rest) {
@@ -141,8 +160,8 @@ static void build_url(const struct capture_conf *conf, char *out, size_t bytes)
 static bool connect_input(struct lavf *l, const struct capture_conf *conf, struct err *err)
 {
     bool rtsp = is_rtsp(conf->url);
-    if (is_foreign(conf->url))
-        return err_set(err, ERR_INVALID, "neither a file nor an rtsp:// or rtsps:// address");
+    if (!lavf_check(conf->url, err))
+        return false;
     char url[CAPTURE_URL_BYTES + 3 * (sizeof conf->username + sizeof conf->password) + 8];
     build_url(conf, url, sizeof url);
     AVDictionary *options = NULL;
@@ -315,9 +334,11 @@ const struct capture_ops capture_lavf = {
     .name = "lavf",
     .priv_size = sizeof(struct lavf),
     .accepts = lavf_accepts,
+    .check = lavf_check,
     .open = lavf_open,
     .read = lavf_read,
     .close = lavf_close,
     .live = lavf_live,
+    .is_file = lavf_is_file,
     .duration_us = lavf_duration_us,
 };

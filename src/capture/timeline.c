@@ -11,7 +11,6 @@ void timeline_init(struct timeline *t, bool realtime)
         .realtime = realtime,
         .last_us = TIME_UNKNOWN,
         .step_us = STEP_START_US,
-        .anchor_wall_us = TIME_UNKNOWN,
     };
 }
 
@@ -20,7 +19,7 @@ void timeline_restart(struct timeline *t)
     t->anchored = false;
 }
 
-static void anchor(struct timeline *t, int64_t stamp_us, int64_t now_us, int64_t now_wall_us)
+static void anchor(struct timeline *t, int64_t stamp_us, int64_t now_us)
 {
     int64_t at_us = t->realtime ? now_us : 0;
     if (t->last_us != TIME_UNKNOWN) {
@@ -32,12 +31,9 @@ static void anchor(struct timeline *t, int64_t stamp_us, int64_t now_us, int64_t
     }
     t->offset_us = at_us - stamp_us;
     t->anchored = true;
-    t->anchor_us = at_us;
-    t->anchor_wall_us = now_wall_us == TIME_UNKNOWN ? TIME_UNKNOWN : now_wall_us + at_us - now_us;
 }
 
-int64_t timeline_map(struct timeline *t, int64_t stamp_us, int64_t now_us, int64_t now_wall_us,
-                     bool *ret_jump)
+int64_t timeline_map(struct timeline *t, int64_t stamp_us, int64_t now_us, bool *ret_jump)
 {
     *ret_jump = false;
     if (stamp_us < -STAMP_MAX_US || stamp_us > STAMP_MAX_US) { /* TIME_UNKNOWN among them */
@@ -48,23 +44,18 @@ int64_t timeline_map(struct timeline *t, int64_t stamp_us, int64_t now_us, int64
     }
     bool first = !t->anchored;
     if (first)
-        anchor(t, stamp_us, now_us, now_wall_us);
+        anchor(t, stamp_us, now_us);
     int64_t us = stamp_us + t->offset_us;
     bool off = t->realtime && (us > now_us + JUMP_US || us < now_us - JUMP_US);
     bool back = !first && us < t->last_us - REORDER_US;
     bool ahead = !first && !t->realtime && us > t->last_us + 3600 * US_PER_S;
     if (off || back || ahead) {
         *ret_jump = true;
-        anchor(t, stamp_us, now_us, now_wall_us);
+        anchor(t, stamp_us, now_us);
         us = stamp_us + t->offset_us;
     }
     if (t->last_us != TIME_UNKNOWN && us > t->last_us && us - t->last_us < US_PER_S)
         t->step_us += (us - t->last_us - t->step_us) / 8;
     t->last_us = t->last_us == TIME_UNKNOWN ? us : MAX(t->last_us, us);
     return us;
-}
-
-int64_t timeline_wall_us(const struct timeline *t, int64_t us)
-{
-    return t->anchor_wall_us == TIME_UNKNOWN ? TIME_UNKNOWN : t->anchor_wall_us + us - t->anchor_us;
 }

@@ -17,7 +17,6 @@ struct timeline {
     int64_t offset_us; /* timeline = stamp + offset */
     int64_t last_us;   /* the newest on the timeline, TIME_UNKNOWN before the first */
     int64_t step_us;   /* usual distance of two pictures */
-    int64_t anchor_wall_us, anchor_us; /* wall time at a point of the timeline; TIME_UNKNOWN */
 };
 
 void timeline_init(struct timeline *t, bool realtime);
@@ -27,8 +26,4 @@ void timeline_restart(struct timeline *t);
 
 /* Where a picture stamped stamp_us (TIME_UNKNOWN or absurd: no stamp) belongs. *ret_jump: the
  * stamps jumped, so what was predicted from the pictures before is void. */
-int64_t timeline_map(struct timeline *t, int64_t stamp_us, int64_t now_us, int64_t now_wall_us,
-                     bool *ret_jump);
-
-/* Wall time of a point on a realtime timeline. */
-int64_t timeline_wall_us(const struct timeline *t, int64_t us);
+int64_t timeline_map(struct timeline *t, int64_t stamp_us, int64_t now_us, bool *ret_jump);

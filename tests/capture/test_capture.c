@@ -196,6 +196,7 @@ static void what_breaks_says_so(void **state)
     snprintf(t.conf.url, sizeof t.conf.url, "%s/none.mp4", t.folder.path);
     for (int realtime = 0; realtime < 2; realtime++) {
         t.params.realtime = realtime;
+        t.conf.loop = false;
         t.sink->count = t.sink->ended = 0;
         go(&t);
         wait_count(t.sink, PACKETS_MAX);
@@ -212,6 +213,125 @@ static void what_breaks_says_so(void **state)
         capture_join(&t.capture);
     }
     finish(&t);
+}
+
+/* Real time, and a wall clock that can be put right while the camera runs. */
+struct late_clock {
+    struct clock clock;
+    atomic_llong behind_us;
+};
+
+static int64_t late_mono_us(const struct clock *clock)
+{
+    (void)clock;
+    return clock_mono_us(&clock_real);
+}
+
+static int64_t late_wall_us(const struct clock *clock)
+{
+    struct late_clock *late = (struct late_clock *)clock;
+    return clock_wall_us(&clock_real) - atomic_load(&late->behind_us);
+}
+
+static void wall_times_follow_a_clock_put_right(void **state)
+{
+    (void)state;
+    struct camera_test t;
+    prepare(&t);
+    record(&t, "a.mp4", 40, 100);
+    t.params.realtime = true;
+    struct late_clock late = {{late_mono_us, late_wall_us}, 3600 * US_PER_S};
+    t.params.clock = &late.clock;
+    go(&t);
+    wait_count(t.sink, 10);
+    atomic_store(&late.behind_us, 0);
+    pthread_mutex_lock(&t.sink->lock);
+    int stepped = t.sink->count;
+    pthread_mutex_unlock(&t.sink->lock);
+    wait_count(t.sink, stepped + 5);
+    capture_stop(t.capture);
+    capture_join(&t.capture);
+    int64_t true_us = clock_wall_us(&clock_real) - clock_mono_us(&clock_real);
+    const struct arrival *before = &t.sink->items[5], *after = &t.sink->items[stepped + 2];
+    CHECK_NEAR(before->wall_us - before->pts_us, true_us - 3600 * US_PER_S, 5e5);
+    CHECK_NEAR(after->wall_us - after->pts_us, true_us, 5e5);
+    finish(&t);
+}
+
+/* Its disk may be mounted after the program has started. */
+static void a_file_that_is_away_is_waited_for(void **state)
+{
+    (void)state;
+    struct camera_test t;
+    prepare(&t);
+    record(&t, "a.mp4", 5, 100);
+    char away[sizeof t.conf.url + 8];
+    snprintf(away, sizeof away, "%s.away", t.conf.url);
+    CHECK_INT(rename(t.conf.url, away), 0);
+    t.params.realtime = true;
+    go(&t);
+    char reason[256];
+    while (state_of(&t, reason) == CAMERA_CONNECTING)
+        sched_yield();
+    CHECK_INT(state_of(&t, reason), CAMERA_RETRYING);
+    CHECK_CONTAINS(reason, "a.mp4: cannot open: No such file");
+    CHECK_INT(rename(away, t.conf.url), 0);
+    wait_count(t.sink, 7);
+    CHECK(!t.sink->ended);
+    CHECK_INT(state_of(&t, reason), CAMERA_ONLINE);
+    CHECK(t.sink->items[0].gap);
+    finish(&t);
+}
+
+static void addresses_that_can_be_served(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *refused; /* part of the message; NULL: good */
+    } cases[] = {
+        {"rtsp://192.168.1.20/stream1", NULL},
+        {"RTSPS://admin:a%20b@cam/1?x=http://y", NULL},
+        {"/videos/12:30 front door.mp4", NULL},
+        {"http:x.jpg", NULL},
+        {"scene", NULL},
+        {"scene:42", NULL},
+        {"http://me:hunter2@cam/video.mjpg", "http://"},
+        {"https://cam/x.m3u8", "https://"},
+        {"ftp://nas/x.mp4", "ftp://"},
+        {"rtmp://cam/live", "rtmp://"},
+        {"file:///videos/x.mp4", "file://"},
+        {"rtps://cam/1", "rtps://"},
+        {"rtsp://me:hunter2 x@cam/1", "blank"},
+        {"scene:street", "street"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct capture_conf conf;
+        opt_defaults(&capture_section, &conf);
+        STR_COPY(conf.url, cases[i].url);
+        const char *at = NULL;
+        struct err err = {0};
+        if (capture_section.check(&conf, &at, &err) != !cases[i].refused)
+            fail_msg("%s: %s", cases[i].url, err.code == ERR_NONE ? "taken" : err.msg);
+        if (!cases[i].refused)
+            continue;
+        CHECK_STR(at, "url");
+        CHECK_INT(err.code, ERR_INVALID);
+        CHECK_CONTAINS(err.msg, cases[i].refused);
+        CHECK(err.hint[0] && !strstr(err.msg, "hunter2"));
+    }
+}
+
+static void only_paths_are_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        bool file;
+    } cases[] = {{"a.mp4", true},         {"/x/12:30.mp4", true},
+                 {"rtsp://cam/1", false}, {"http://cam/x.mp4", false},
+                 {"scene", false},        {"scene:4", false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        CHECK_INT(capture_find(cases[i].url)->is_file(cases[i].url), cases[i].file);
 }
 
 /* A header without a single picture must not be opened again and again without a pause. */
@@ -300,6 +420,10 @@ int main(void)
         cmocka_unit_test(a_recording_of_one_picture_is_looped_at_a_pace),
         cmocka_unit_test(without_loop_it_ends),
         cmocka_unit_test(what_breaks_says_so),
+        cmocka_unit_test(wall_times_follow_a_clock_put_right),
+        cmocka_unit_test(a_file_that_is_away_is_waited_for),
+        cmocka_unit_test(addresses_that_can_be_served),
+        cmocka_unit_test(only_paths_are_files),
         cmocka_unit_test(a_recording_without_pictures_is_broken),
         cmocka_unit_test(a_camera_that_is_away_is_tried_again),
         cmocka_unit_test(stopping_in_the_middle),

@@ -3,9 +3,8 @@
 
 #include "capture/timeline.h"
 
-#define MS        US_PER_MS
-#define NONE      TIME_UNKNOWN
-#define WALL_ZERO (1700000000 * US_PER_S) /* wall time at 0 of the monotonic clock */
+#define MS   US_PER_MS
+#define NONE TIME_UNKNOWN
 
 struct step {
     int64_t stamp_us, now_us, expected_us;
@@ -21,8 +20,7 @@ static void play(const char *what, bool realtime, const struct step *steps, size
         if (steps[i].restart)
             timeline_restart(&t);
         bool jump = !steps[i].jump;
-        int64_t us = timeline_map(&t, steps[i].stamp_us, steps[i].now_us,
-                                  WALL_ZERO + steps[i].now_us, &jump);
+        int64_t us = timeline_map(&t, steps[i].stamp_us, steps[i].now_us, &jump);
         if (us != steps[i].expected_us || jump != steps[i].jump)
             fail_msg("%s, packet %zu: at %lld us, jump %d; expected %lld us, jump %d", what, i,
                      (long long)us, jump, (long long)steps[i].expected_us, steps[i].jump);
@@ -139,31 +137,13 @@ static void never_goes_back(void **state)
             if (x % 97 == 0)
                 timeline_restart(&t);
             bool jump;
-            int64_t us = timeline_map(&t, x % 5 ? stamp_us : -stamp_us, now_us, WALL_ZERO, &jump);
+            int64_t us = timeline_map(&t, x % 5 ? stamp_us : -stamp_us, now_us, &jump);
             CHECK(us >= newest_us - US_PER_S);
             if (realtime)
                 CHECK(us <= now_us + 4 * US_PER_S);
             newest_us = MAX(newest_us, us);
         }
     }
-}
-
-static void wall_time_follows_the_timeline(void **state)
-{
-    (void)state;
-    struct timeline t;
-    timeline_init(&t, true);
-    CHECK_INT(timeline_wall_us(&t, 5), TIME_UNKNOWN);
-    bool jump;
-    int64_t us = timeline_map(&t, 0, 1000 * MS, WALL_ZERO, &jump);
-    CHECK_INT(timeline_wall_us(&t, us), WALL_ZERO);
-    us = timeline_map(&t, 40 * MS, 1700 * MS, WALL_ZERO + 700 * MS, &jump);
-    CHECK_INT(timeline_wall_us(&t, us), WALL_ZERO + 40 * MS);
-    /* A loop point lies one step ahead of the clock, and so does its wall time. */
-    timeline_restart(&t);
-    us = timeline_map(&t, 0, 1040 * MS, WALL_ZERO + 40 * MS, &jump);
-    CHECK(us > 1040 * MS);
-    CHECK_INT(timeline_wall_us(&t, us) - WALL_ZERO, us - 1000 * MS);
 }
 
 int main(void)
@@ -178,7 +158,6 @@ int main(void)
         cmocka_unit_test(missing_stamps),
         cmocka_unit_test(absurd_stamps_are_none),
         cmocka_unit_test(never_goes_back),
-        cmocka_unit_test(wall_time_follows_the_timeline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

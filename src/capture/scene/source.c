@@ -44,6 +44,18 @@ static bool parse_seed(const char *url, uint64_t *ret, struct err *err)
     return true;
 }
 
+static bool scene_check(const char *url, struct err *err)
+{
+    uint64_t seed;
+    return parse_seed(url, &seed, err);
+}
+
+static bool scene_is_file(const char *url)
+{
+    (void)url;
+    return false;
+}
+
 static struct stream *raw_stream(void)
 {
     AVCodecParameters *params = avcodec_parameters_alloc();
@@ -136,9 +148,11 @@ const struct capture_ops capture_scene = {
     .name = "scene",
     .priv_size = sizeof(struct scene_source),
     .accepts = scene_accepts,
+    .check = scene_check,
     .open = scene_open,
     .read = scene_read,
     .close = scene_close,
     .live = scene_live,
+    .is_file = scene_is_file,
     .duration_us = scene_duration_us,
 };
