@@ -1,7 +1,7 @@
 /* Stage 6: tracks -> events. Per camera: a window opens with the first confirmed moving track (the
- * event exists from then on), and closes 90 s later, or when nothing has moved for 10 s, or at 64
- * tracks; never by the number of boxes or the rate of looks. On the scene thread; pure: time comes
- * with the calls. */
+ * event exists from then on), and closes 90 s later, or when nothing moving has been seen for 10 s,
+ * or at 64 tracks; never by the number of boxes or the rate of looks: silence counts only while
+ * somebody looks (decision 0011). On the scene thread; pure: time comes with the calls. */
 #pragma once
 
 #include "base/opt.h"
@@ -36,8 +36,13 @@ struct batch_track {
 void batch_push(struct batch *batch, int64_t pts_us, int64_t wall_us, int64_t arrived_us,
                 const struct batch_track *tracks, int count);
 
-/* Time passes without a look. */
+/* Frames came, but none was worth a look. Who was there at the last look still is, so that only the
+ * silence after tracks that have left counts. */
 void batch_tick(struct batch *batch, int64_t pts_us);
+
+/* Nothing came at all: the camera is gone, and nobody's presence may be assumed. All silence
+ * counts. */
+void batch_tick_blind(struct batch *batch, int64_t pts_us);
 
 /* Closes what is open, if anything: end of input, shutdown. */
 void batch_end(struct batch *batch, enum close_reason reason);

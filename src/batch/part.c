@@ -18,52 +18,43 @@ static void copy_nature(struct track *mine, const struct track *track)
     mine->stationary = track->stationary;
 }
 
-void part_join(struct part *part, struct track *mine, const struct track *track, int64_t now_us)
+struct part part_new(const struct track *track, int64_t now_us)
 {
-    *part = (struct part){.since_us = now_us - CONFIRMING_US, .alive = true};
+    struct part part = {.since_us = now_us - CONFIRMING_US, .alive = true};
+    part.crossed_until_us = part.since_us - 1;
+    for (int z = 0; z < ZONES_MAX; z++) {
+        const struct zone_visit *visit = &track->zones[z];
+        if (visit->seen && visit->entered.pts_us < part.since_us)
+            part.dwell_before_us[z] = visit->dwell_us;
+    }
+    return part;
+}
+
+struct part part_carry(const struct part *old_part, const struct track *old, int64_t boundary_us)
+{
+    struct part part = {.since_us = boundary_us, .alive = true};
+    part.crossed_until_us = boundary_us - 1;
+    for (int z = 0; z < ZONES_MAX; z++)
+        part.dwell_before_us[z] = old_part->dwell_before_us[z] + old->zones[z].dwell_us;
+    return part;
+}
+
+void part_resume(struct part *part, const struct track *track)
+{
+    /* The tracker has added the time between the last sighting and this one; what of it lies before
+     * the boundary is not ours. */
+    int64_t ours_us = track->last.pts_us - part->since_us;
+    for (int z = 0; z < ZONES_MAX; z++) {
+        int64_t *before_us = &part->dwell_before_us[z];
+        *before_us = MAX(*before_us, track->zones[z].dwell_us - ours_us);
+    }
+}
+
+void part_join(struct track *mine, const struct track *track)
+{
     *mine = (struct track){.first = track->last, .last = track->last};
     mine->best.pts_us = TIME_UNKNOWN;
     copy_nature(mine, track);
-    part->crossed_until_us = part->since_us - 1;
-    for (int z = 0; z < ZONES_MAX; z++) {
-        const struct zone_visit *visit = &track->zones[z];
-        if (visit->seen && visit->entered.pts_us < part->since_us)
-            part->dwell_before_us[z] = visit->dwell_us;
-    }
-}
-
-void part_carry(struct part *part, struct track *mine, const struct part *old_part,
-                const struct track *old, int64_t boundary_us, int64_t boundary_wall_us)
-{
-    *part = (struct part){.since_us = boundary_us, .expected = true, .alive = true};
-    *mine = (struct track){.last = old->last};
-    mine->last.pts_us = boundary_us;
-    mine->last.wall_us = boundary_wall_us;
-    mine->first = mine->last;
-    mine->best.pts_us = TIME_UNKNOWN;
-    copy_nature(mine, old);
-    part->crossed_until_us = boundary_us - 1;
-    for (int z = 0; z < ZONES_MAX; z++) {
-        const struct zone_visit *visit = &old->zones[z];
-        part->dwell_before_us[z] = old_part->dwell_before_us[z] + visit->dwell_us;
-        if (!visit->inside)
-            continue;
-        /* The tracker will add the time since the last sighting; what of it lies before the
-         * boundary is not ours. */
-        part->dwell_before_us[z] += boundary_us - old->last.pts_us;
-        mine->zones[z] = (struct zone_visit){.seen = true, .inside = true, .entered = mine->first};
-        STR_COPY(mine->zones[z].name, visit->name);
-    }
-}
-
-/* The first sighting replaces the stand-in that part_carry left. */
-static void arrive(struct part *part, struct track *mine, const struct track *track)
-{
-    part->expected = false;
-    mine->first = track->last;
-    for (int z = 0; z < ZONES_MAX; z++)
-        if (mine->zones[z].seen)
-            mine->zones[z].entered = track->last;
 }
 
 static bool update_zone(struct part *part, struct track *mine, const struct track *track, int z)
@@ -112,8 +103,6 @@ static bool update_picture(const struct part *part, struct track *mine, const st
 unsigned part_update(struct part *part, struct track *mine, const struct track *track, bool seen)
 {
     copy_nature(mine, track);
-    if (seen && part->expected)
-        arrive(part, mine, track);
     if (seen)
         mine->last = track->last;
     bool tell = update_crossings(part, mine, track);

@@ -140,7 +140,7 @@ static void tick_silent(struct pipeline *p)
         if (!is_silent(p, c, until_us))
             continue;
         c->scene_us = until_us;
-        batch_tick(c->batch, until_us);
+        batch_tick_blind(c->batch, until_us);
     }
 }
 

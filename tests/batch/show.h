@@ -71,6 +71,10 @@ static inline void sink(void *ctx, struct event *event)
         show->received_us[who] = at->pts_us;
         show->received++;
     }
+    for (int i = 0; i < event->track_count; i++) {
+        int who = event->tracks[i].id.bytes[0] - 1;
+        CHECK(show->received_us[who] >= event->start_us); /* nobody is listed who was not seen */
+    }
     show->changes[show->count++] = event;
 }
 
@@ -161,6 +165,11 @@ static inline void watch(struct show *show, int64_t from_ms, int64_t to_ms, cons
 static inline void tick(struct show *show, int64_t ms)
 {
     batch_tick(show->batch, ms * MS);
+}
+
+static inline void tick_blind(struct show *show, int64_t ms)
+{
+    batch_tick_blind(show->batch, ms * MS);
 }
 
 static inline const struct event *last(const struct show *show)

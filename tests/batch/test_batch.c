@@ -57,6 +57,7 @@ static void closes_90_s_after_it_opened(void **state)
         CHECK_INT(last(&show)->state, EVENT_OPEN);
         if (cases[i].tick_ms)
             tick(&show, cases[i].tick_ms);
+        CHECK_INT(events(&show), 1); /* the next one begins with somebody in it */
         look(&show, cases[i].look_ms, "A");
         if (events(&show) != 2)
             fail_msg("%s: %d events", cases[i].name, events(&show));
@@ -120,61 +121,134 @@ static void hidden_at_the_boundary_goes_on(void **state)
     watch(&show, 0, 88000, "A");
     watch(&show, 88000, 90000, "a");
     tick(&show, 90000);
+    look(&show, 90200, "a");
+    CHECK_INT(events(&show), 1);
+    CHECK_INT(last(&show)->close_reason, CLOSE_WINDOW);
+    look(&show, 91000, "A");
     CHECK_INT(events(&show), 2);
     const struct event *event = last(&show);
+    CHECK(uuid_equal(&event->continues, &event_at(&show, 0)->id));
     CHECK_INT(event->revision, 0);
-    CHECK_INT(event->sighting_count, 0);
-    CHECK_INT(event->end_us, 90000 * MS);
-    CHECK_INT(event->tracks[0].first.pts_us, 90000 * MS); /* a stand-in until it is seen again */
-    CHECK_INT(event->tracks[0].first.wall_us, WALL_US + 90000 * MS);
-    CHECK_NEAR(event->tracks[0].last.box.y1, .3, 1e-6);
-    CHECK(event->tracks[0].zones[1].inside);
-    CHECK_INT(event->tracks[0].zones[1].entered.pts_us, 90000 * MS);
-    look(&show, 91000, "A");
-    batch_end(show.batch, CLOSE_END);
-    event = last(&show);
+    CHECK_INT(event->start_us, 90000 * MS);
+    CHECK_INT(event->wall_start_us, WALL_US + 90000 * MS);
+    CHECK_INT(event->end_us, 91000 * MS);
+    CHECK_INT(event->sighting_count, 1);
     CHECK_INT(event->tracks[0].first.pts_us, 91000 * MS);
+    CHECK(event->tracks[0].zones[1].inside);
     CHECK_INT(event->tracks[0].zones[1].entered.pts_us, 91000 * MS);
     CHECK_INT(event->tracks[0].zones[1].dwell_us, 1000 * MS);
     CHECK_STR(event->tracks[0].zones[1].name, "door");
     CHECK_INT(event_at(&show, 0)->tracks[0].zones[1].dwell_us, 87800 * MS);
+    batch_end(show.batch, CLOSE_END);
     CHECK_INT(show.received, show.sent);
     finish(&show);
 }
 
-/* Hidden since 85 s: quiet since then, whatever window that falls in. */
-static void hidden_for_good_ends_quietly(void **state)
+/* Whoever left just before the boundary still counts as alive there. */
+static void who_never_shows_again_opens_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *at_91; /* seen in looks from 90 s on, before 93 s */
+        const char *at_93; /* and from then on, for a second */
+        int events;
+        int64_t start_ms; /* of the last */
+        bool continues;
+        int tracks;
+    } cases[] = {
+        {"gone", "a", "", 1, 0, false, 0},
+        {"gone for good, and no word of it", "a", "a", 1, 0, false, 0},
+        {"gone, then a visitor", "a", "B", 2, 93000, false, 1},
+        {"a visitor before it is certain", "aB", "B", 2, 90000, false, 1},
+        {"both", "AB", "B", 2, 90000, true, 2},
+        {"a visitor, then the one who waited", "aB", "AB", 2, 90000, true, 2},
+        {"back in time", "a", "A", 2, 90000, true, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct show show;
+        begin(&show);
+        watch(&show, 0, 88600, "A");
+        watch(&show, 88600, 90000, "a");
+        watch(&show, 90000, 93000, cases[i].at_91);
+        watch(&show, 93000, 94000, cases[i].at_93);
+        tick(&show, 120000);
+        batch_end(show.batch, CLOSE_END);
+        if (events(&show) != cases[i].events)
+            fail_msg("%s: %d events", cases[i].name, events(&show));
+        const struct event *event = last(&show);
+        if (event->start_us != cases[i].start_ms * MS)
+            fail_msg("%s: starts at %g s", cases[i].name,
+                     (double)event->start_us / (double)US_PER_S);
+        if (uuid_is_zero(&event->continues) == cases[i].continues)
+            fail_msg("%s: continues", cases[i].name);
+        CHECK_INT(event->track_count, cases[i].events == 1 ? 1 : cases[i].tracks);
+        CHECK_INT(show.received, show.sent);
+        finish(&show);
+    }
+}
+
+static void quiet_drops_who_waits(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t look_ms; /* somebody looks, and A is still hidden */
+        int64_t blind_ms;
+        bool continues;
+    } cases[] = {{94900, 0, true}, {95000, 0, false}, {0, 94999, true}, {0, 95000, false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct show show;
+        begin(&show);
+        watch(&show, 0, 85200, "A");
+        watch(&show, 85200, 86000, "a");
+        tick(&show, 90000);
+        if (cases[i].look_ms)
+            look(&show, cases[i].look_ms, "a");
+        else
+            tick_blind(&show, cases[i].blind_ms);
+        CHECK_INT(events(&show), 1);
+        look(&show, 96000, "A");
+        CHECK_INT(events(&show), 2);
+        CHECK_INT(uuid_is_zero(&last(&show)->continues), !cases[i].continues);
+        CHECK_INT(last(&show)->start_us, (cases[i].continues ? 90000 : 96000) * MS);
+        finish(&show);
+    }
+}
+
+static void a_window_without_anybody_is_dropped(void **state)
 {
     (void)state;
     struct show show;
     begin(&show);
     watch(&show, 0, 85200, "A");
-    look(&show, 86000, "a");
     tick(&show, 90000);
-    tick(&show, 94999);
-    CHECK_INT(last(&show)->state, EVENT_OPEN);
-    tick(&show, 95000);
+    tick(&show, 179999);
+    look(&show, 180000, "A"); /* a look every hundred seconds, if somebody wants it so */
     CHECK_INT(events(&show), 2);
-    CHECK_INT(last(&show)->close_reason, CLOSE_QUIET);
-    CHECK_INT(last(&show)->start_us, 90000 * MS);
-    CHECK_INT(last(&show)->end_us, 90000 * MS);
+    CHECK_INT(event_at(&show, 0)->close_reason, CLOSE_WINDOW);
+    CHECK_INT(last(&show)->start_us, 180000 * MS);
+    CHECK(uuid_is_zero(&last(&show)->continues));
     finish(&show);
 }
 
-/* As before, but nobody asks until long afterwards: still opened first, then closed. */
+/* Nobody asks until long afterwards. */
 static void late_for_both_boundaries(void **state)
 {
     (void)state;
-    struct show show;
-    begin(&show);
-    watch(&show, 0, 85200, "A");
-    look(&show, 86000, "a");
-    tick(&show, 500000);
-    CHECK_INT(events(&show), 2);
-    CHECK_INT(event_at(&show, 0)->close_reason, CLOSE_WINDOW);
-    CHECK_INT(event_at(&show, 1)->close_reason, CLOSE_QUIET);
-    CHECK_INT(event_at(&show, 1)->start_us, 90000 * MS);
-    finish(&show);
+    for (int blind = 0; blind < 2; blind++) {
+        struct show show;
+        begin(&show);
+        watch(&show, 0, 85200, "A");
+        look(&show, 86000, "a");
+        (blind ? tick_blind : tick)(&show, 500000);
+        CHECK_INT(events(&show), 1);
+        CHECK_INT(last(&show)->close_reason, CLOSE_WINDOW);
+        look(&show, 500200, "");
+        batch_end(show.batch, CLOSE_END);
+        CHECK_INT(events(&show), 1);
+        CHECK_INT(last(&show)->end_us, 85000 * MS);
+        finish(&show);
+    }
 }
 
 static void quiet_and_over_at_once_is_quiet(void **state)
@@ -183,7 +257,7 @@ static void quiet_and_over_at_once_is_quiet(void **state)
     struct show show;
     begin(&show);
     watch(&show, 0, 80200, "A");
-    look(&show, 80200, "a");
+    look(&show, 80200, "");
     tick(&show, 90000);
     CHECK_INT(events(&show), 1);
     CHECK_INT(last(&show)->close_reason, CLOSE_QUIET);
@@ -272,6 +346,81 @@ static void hidden_is_not_seen(void **state)
     finish(&show);
 }
 
+/* Once nothing moves, looks become rare: every ten seconds and a little. */
+static void who_stands_still_is_still_there(void **state)
+{
+    (void)state;
+    struct show show;
+    begin(&show);
+    watch(&show, 0, 12000, "A");
+    int64_t ms = 12000;
+    for (int n = 0; n < 7; n++) {
+        int64_t next_ms = ms + 10040;
+        for (; ms < next_ms; ms += 500)
+            tick(&show, ms);
+        look(&show, ms, n == 3 ? "AB" : "A");
+    }
+    CHECK_INT(events(&show), 1);
+    CHECK_INT(last(&show)->state, EVENT_OPEN);
+    tick(&show, 90000);
+    CHECK_INT(last(&show)->close_reason, CLOSE_WINDOW);
+    tick(&show, 92000);
+    look(&show, 93500, "A");
+    CHECK_INT(events(&show), 2);
+    CHECK_INT(last(&show)->start_us, 90000 * MS);
+    CHECK_INT(last(&show)->end_us, 93500 * MS);
+    CHECK(uuid_equal(&last(&show)->continues, &event_at(&show, 0)->id));
+    CHECK_INT(show.received, show.sent);
+    finish(&show);
+}
+
+static void silence_counts_only_while_somebody_looks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *at_5; /* the look at 5 s, 4.8 s after the last sighting of A */
+        bool blind;       /* the camera is gone since */
+        int64_t look_ms;
+        const char *look;
+        int events; /* by then */
+        bool open;
+    } cases[] = {
+        {"left, seen to have left", "", false, 0, NULL, 1, false},
+        {"hidden", "a", false, 0, NULL, 1, true},
+        {"hidden, and the camera is gone", "a", true, 0, NULL, 1, false},
+        {"there, and the camera is gone", "A", true, 0, NULL, 1, false},
+        {"there, and found gone", "A", false, 25000, "", 1, false},
+        {"there, and found hidden", "A", false, 25000, "a", 1, false},
+        {"there, and found again", "A", false, 25000, "A", 1, true},
+        {"found again with company", "A", false, 25000, "AB", 1, true},
+        {"gone, and somebody else comes", "A", false, 25000, "B", 2, true},
+        {"gone, and back", "", false, 25000, "A", 2, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct show show;
+        begin(&show);
+        watch(&show, 0, 4900, "A");
+        look(&show, 5000, cases[i].at_5);
+        int64_t last_ms = cases[i].at_5[0] == 'A' ? 5000 : 4800;
+        (cases[i].blind ? tick_blind : tick)(&show, last_ms + 9999);
+        CHECK_INT(events(&show), 1);
+        CHECK_INT(last(&show)->state, EVENT_OPEN);
+        (cases[i].blind ? tick_blind : tick)(&show, last_ms + 10000);
+        tick(&show, 24000);
+        if (cases[i].look)
+            look(&show, cases[i].look_ms, cases[i].look);
+        if (events(&show) != cases[i].events || (last(&show)->state == EVENT_OPEN) != cases[i].open)
+            fail_msg("%s: %d events", cases[i].name, events(&show));
+        if (!cases[i].open || cases[i].events == 2) {
+            CHECK_INT(event_at(&show, 0)->close_reason, CLOSE_QUIET);
+            CHECK_INT(event_at(&show, 0)->end_us, last_ms * MS);
+        }
+        CHECK(uuid_is_zero(&last(&show)->continues));
+        finish(&show);
+    }
+}
+
 /* -- closing when it is full -- */
 
 static void the_65th_track_closes(void **state)
@@ -348,8 +497,8 @@ static void boxes_and_looks_never_close(void **state)
     CHECK_INT(events(&show), 1);
     CHECK_INT(last(&show)->state, EVENT_OPEN);
     tick(&show, 90000);
-    CHECK_INT(events(&show), 2);
-    CHECK_INT(event_at(&show, 0)->close_reason, CLOSE_WINDOW);
+    CHECK_INT(events(&show), 1);
+    CHECK_INT(last(&show)->close_reason, CLOSE_WINDOW);
     CHECK_INT(show.sent, 64 * 900);
     CHECK_INT(show.received, show.sent); /* too many for one change, so there were more changes */
     finish(&show);
@@ -521,13 +670,17 @@ int main(void)
         cmocka_unit_test(who_has_left_does_not_go_on),
         cmocka_unit_test(only_the_alive_go_on),
         cmocka_unit_test(hidden_at_the_boundary_goes_on),
-        cmocka_unit_test(hidden_for_good_ends_quietly),
+        cmocka_unit_test(who_never_shows_again_opens_nothing),
+        cmocka_unit_test(quiet_drops_who_waits),
+        cmocka_unit_test(a_window_without_anybody_is_dropped),
         cmocka_unit_test(late_for_both_boundaries),
         cmocka_unit_test(quiet_and_over_at_once_is_quiet),
         cmocka_unit_test(windows_follow_each_other),
         cmocka_unit_test(two_visits),
         cmocka_unit_test(what_rests_does_not_keep_it_open),
         cmocka_unit_test(hidden_is_not_seen),
+        cmocka_unit_test(who_stands_still_is_still_there),
+        cmocka_unit_test(silence_counts_only_while_somebody_looks),
         cmocka_unit_test(the_65th_track_closes),
         cmocka_unit_test(a_lasting_crowd_does_not_open_event_after_event),
         cmocka_unit_test(nor_does_a_limit_of_one),
