@@ -72,9 +72,11 @@ NODISCARD bool db_close_crashed(struct db *db, const struct uuid *event,
                                 const struct snapshot_rows *snapshots, struct err *err);
 NODISCARD bool db_event_exists(struct db *db, const struct uuid *event, bool *ret, struct err *err);
 
-/* Up to max closed events made before the id, oldest first. */
-NODISCARD bool db_oldest_closed(struct db *db, const struct uuid *before, struct event_key *ret,
-                                int max, int *ret_count, struct err *err);
+/* Up to max closed events made before the id and not changed after upto_seq, oldest first. */
+NODISCARD bool db_oldest_closed(struct db *db, const struct uuid *before, int64_t upto_seq,
+                                struct event_key *ret, int max, int *ret_count, struct err *err);
+/* The event of the newest change; *ret_found: there is one. */
+NODISCARD bool db_newest_event(struct db *db, struct uuid *ret, bool *ret_found, struct err *err);
 /* Deletes up to *budget rows of the event, and the event itself if that was all (*ret_gone). Its
  * newest outbox row goes unless it is after keep_after_seq. Takes what it used from *budget. */
 NODISCARD bool db_delete_event(struct db *db, const struct event_key *event, int64_t keep_after_seq,

@@ -44,11 +44,18 @@ bool db_open_events(struct db *db, struct uuid *ret, int max, int *ret_count, st
     return false;
 }
 
-bool db_oldest_closed(struct db *db, const struct uuid *before, struct event_key *ret, int max,
-                      int *ret_count, struct err *err)
+bool db_newest_event(struct db *db, struct uuid *ret, bool *ret_found, struct err *err)
+{
+    AUTO(query_end) struct query q = query_start(db, SQL_NEWEST_EVENT);
+    return query_step(&q, ret_found, err) && (!*ret_found || query_id(&q, 0, ret, err));
+}
+
+bool db_oldest_closed(struct db *db, const struct uuid *before, int64_t upto_seq,
+                      struct event_key *ret, int max, int *ret_count, struct err *err)
 {
     AUTO(query_end) struct query q = query_start(db, SQL_OLDEST_CLOSED);
     query_bind_key(&q, before);
+    query_bind_int(&q, upto_seq);
     query_bind_int(&q, max);
     *ret_count = 0;
     bool row;

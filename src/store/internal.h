@@ -2,6 +2,7 @@
  * thread. */
 #pragma once
 
+#include "store/age.h"
 #include "store/db.h"
 #include "store/store.h"
 
@@ -70,6 +71,7 @@ struct store {
     struct late late;
     struct json json;
     struct retention retention;
+    struct age age;
     int64_t next_commit_us; /* real clock: not before, unless the group is full */
     bool damaged;           /* the database: nothing is written to it any more */
 

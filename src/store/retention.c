@@ -73,16 +73,6 @@ void store_sweep(struct store *s)
     }
 }
 
-/* The first id that is young enough: ids begin with the millisecond they were made. */
-static struct uuid age_limit(const struct store *s)
-{
-    struct uuid id = {0};
-    int64_t ms = s->conf->keep_us > 0 ? (clock_wall_us(s->clock) - s->conf->keep_us) / 1000 : 0;
-    for (int i = 0; ms > 0 && i < 6; i++)
-        id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
-    return id;
-}
-
 static bool too_much(struct store *s, bool *ret, struct err *err)
 {
     int64_t used;
@@ -99,25 +89,27 @@ struct victims {
 };
 
 /* Whether the event has to go: because of its age, or because there is still too much. */
-static bool must_go(struct store *s, const struct event_key *event, const struct uuid *old,
+static bool must_go(struct store *s, const struct event_key *event, const struct age_limit *old,
                     bool *ret, struct err *err)
 {
-    if (memcmp(event->id.bytes, old->bytes, sizeof old->bytes) >= 0)
-        return too_much(s, ret, err);
-    *ret = true;
-    return true;
+    *ret = memcmp(event->id.bytes, old->before.bytes, sizeof old->before.bytes) < 0 &&
+           event->seq <= old->upto_seq;
+    return *ret || too_much(s, ret, err);
 }
 
 /* Inside a transaction. *ret_more: there may be more to delete. */
 static bool delete_some(struct store *s, struct victims *gone, bool *ret_more, struct err *err)
 {
-    struct uuid any, old = age_limit(s);
-    memset(any.bytes, 0xff, sizeof any.bytes);
+    struct age_limit any = {.upto_seq = INT64_MAX}, old = age_limit(&s->age);
+    memset(any.before.bytes, 0xff, sizeof any.before.bytes);
     struct event_key candidates[STEP_EVENTS];
     int count;
     bool over;
-    if (!too_much(s, &over, err) ||
-        !db_oldest_closed(s->db, over ? &any : &old, candidates, STEP_EVENTS, &count, err))
+    if (!age_tell_doubt(&s->age, s->db, &s->log, err) || !too_much(s, &over, err))
+        return false;
+    const struct age_limit *limit = over ? &any : &old;
+    if (!db_oldest_closed(s->db, &limit->before, limit->upto_seq, candidates, STEP_EVENTS, &count,
+                          err))
         return false;
     int64_t keep_after_seq = db_newest_seq(s->db) - OUTBOX_KEEP;
     int budget = STEP_ROWS;

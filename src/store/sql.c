@@ -78,8 +78,9 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_CRASHED_EVENT] =
         "UPDATE event SET closed = 1, close_reason = ?2, revision = revision + 1, seq = ?3"
         " WHERE id = ?1",
-    [SQL_OLDEST_CLOSED] =
-        "SELECT id, seq FROM event WHERE closed = 1 AND id < ?1 ORDER BY id LIMIT ?2",
+    [SQL_NEWEST_EVENT] = "SELECT event FROM outbox ORDER BY seq DESC LIMIT 1",
+    [SQL_OLDEST_CLOSED] = "SELECT id, seq FROM event WHERE closed = 1 AND id < ?1 AND seq <= ?2"
+                          " ORDER BY id LIMIT ?3",
     [SQL_DELETE_DETECTIONS] =
         "DELETE FROM detection WHERE (event, track, at_us) IN"
         " (SELECT event, track, at_us FROM detection WHERE event = ?1 LIMIT ?2)",

@@ -46,7 +46,8 @@ const struct section store_section = {
 
 static bool open_database(struct store *s, struct err *err)
 {
-    return db_open_writer(s->dir, &s->db, err) && store_recover(s, err);
+    return db_open_writer(s->dir, &s->db, err) && store_recover(s, err) &&
+           age_begin(&s->age, s->clock, s->conf->keep_us, s->db, err);
 }
 
 static void announce(struct store *s, bool opened, const struct err *err)

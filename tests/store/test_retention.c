@@ -4,6 +4,13 @@
 
 #define DAY_US (INT64_C(86400) * US_PER_S)
 
+/* Time goes by for both clocks. */
+static void pass(struct fixture *f, int64_t us)
+{
+    f->clock.now_us += us;
+    f->clock.now_wall_us += us;
+}
+
 static void put_with_picture(struct fixture *f, int width, int height)
 {
     struct event *e = sample_event(f, "porch");
@@ -30,13 +37,13 @@ static void old_events_go_with_everything(void **state)
     for (int i = 0; i < 40; i++)
         put_with_picture(f, 64, 64);
     store_flush(f->store);
-    f->clock.now_wall_us += 20 * DAY_US;
+    pass(f, 20 * DAY_US);
     for (int i = 0; i < 3; i++)
         put_with_picture(f, 64, 64);
     store_tidy(f->store);
     CHECK_INT(ask(f, "SELECT count(*) FROM event"), 43);
 
-    f->clock.now_wall_us += 11 * DAY_US;
+    pass(f, 11 * DAY_US);
     store_tidy(f->store);
     static const char *const tables[] = {"event", "track", "reason", "snapshot"};
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
@@ -52,7 +59,7 @@ static void old_events_go_with_everything(void **state)
     CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 86); /* the last changes stay */
     CHECK_INT(fixture_logged(f, "deleted 40 old events"), 1);
 
-    f->clock.now_wall_us += 40 * DAY_US;
+    pass(f, 40 * DAY_US);
     store_tidy(f->store);
     CHECK_INT(ask(f, "SELECT count(*) FROM event"), 0);
     CHECK_INT(disk_usage(f).directories, 0);
@@ -68,7 +75,7 @@ static void open_events_stay(void **state)
     fixture_open(f);
     store_put_event(f->store, sample_event(f, "porch"));
     put_closed(f, "porch");
-    f->clock.now_wall_us += 100 * DAY_US;
+    pass(f, 100 * DAY_US);
     store_tidy(f->store);
     CHECK_INT(ask(f, "SELECT count(*) FROM event"), 1);
     CHECK_INT(ask(f, "SELECT count(*) FROM event WHERE closed = 0"), 1);
@@ -130,7 +137,7 @@ static void large_events_go_in_steps_and_the_file_shrinks(void **state)
     int64_t before = file_bytes(f);
     CHECK(before > 5000000);
     fixture_open(f);
-    f->clock.now_wall_us += 31 * DAY_US;
+    pass(f, 31 * DAY_US);
     store_tidy(f->store);
     CHECK_INT(ask(f, "SELECT count(*) FROM detection"), 0);
     CHECK_INT(ask(f, "SELECT count(*) FROM event"), 0);
@@ -159,25 +166,141 @@ static void the_outbox_keeps_the_last_rows_and_the_newest_of_each_event(void **s
     CHECK(store_get_event(f->reader, &kept, &out, NULL, NULL));
     CHECK_CONTAINS(out.text, "\"revision\":1,");
     json_done(&out);
-    f->clock.now_wall_us += 31 * DAY_US;
+    pass(f, 31 * DAY_US);
     store_tidy(f->store);
     CHECK_INT(ask(f, "SELECT count(*) FROM outbox WHERE seq <= 2002"), 0);
+}
+
+/* --- clocks that are wrong --- */
+
+static void put_three(struct fixture *f)
+{
+    for (int i = 0; i < 3; i++)
+        put_with_picture(f, 64, 64);
+    store_flush(f->store);
+}
+
+static void check_left(struct fixture *f, int count)
+{
+    store_tidy(f->store);
+    CHECK_INT(ask(f, "SELECT count(*) FROM event"), count);
+    CHECK_INT(disk_usage(f).directories, count);
+}
+
+#define DOUBT "kept until it has said so for a day"
+
+/* The battery is empty, and the network tells the time only later. */
+static void a_start_in_the_future_deletes_nothing(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    put_three(f);
+    fixture_close(f);
+    f->clock.now_wall_us += 60 * DAY_US;
+    fixture_open(f);
+    check_left(f, 3);
+    CHECK_INT(fixture_logged(f, DOUBT), 1);
+    put_three(f); /* what is new does not make it more plausible */
+    pass(f, DAY_US / 2);
+    check_left(f, 6);
+    CHECK_INT(fixture_logged(f, DOUBT), 1);
+    f->clock.now_wall_us -= 60 * DAY_US;
+    check_left(f, 6);
+    pass(f, DAY_US);
+    check_left(f, 6);
+    pass(f, 30 * DAY_US); /* what was made in the future is that much younger */
+    check_left(f, 3);
+    CHECK_INT(fixture_logged(f, DOUBT), 1);
+}
+
+static void a_leap_into_the_future_deletes_nothing(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    put_three(f);
+    check_left(f, 3);
+    f->clock.now_wall_us += 60 * DAY_US;
+    check_left(f, 3);
+    CHECK_INT(fixture_logged(f, DOUBT), 1);
+    f->clock.now_wall_us -= 60 * DAY_US;
+    check_left(f, 3);
+    f->clock.now_wall_us += 60 * DAY_US; /* the next time is told again */
+    check_left(f, 3);
+    CHECK_INT(fixture_logged(f, DOUBT), 2);
+}
+
+/* Nobody was at home for so long, and the machine was off. */
+static void a_clock_that_stays_is_believed_after_a_day(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    put_three(f);
+    fixture_close(f);
+    f->clock.now_wall_us += 60 * DAY_US;
+    fixture_open(f);
+    check_left(f, 3);
+    pass(f, DAY_US - US_PER_S);
+    check_left(f, 3);
+    pass(f, US_PER_S);
+    check_left(f, 0);
+}
+
+static void a_few_quiet_days_are_nothing_to_tell(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    put_three(f);
+    fixture_close(f);
+    f->clock.now_wall_us += 10 * DAY_US;
+    fixture_open(f);
+    check_left(f, 3);
+    CHECK_INT(fixture_logged(f, DOUBT), 0);
+}
+
+/* 1970, and what happens before the clock is put right is not 50 years old then. */
+static void a_start_in_the_past_deletes_nothing(void **state)
+{
+    (void)state;
+    static const int64_t pasts_us[] = {0, 1000 * US_PER_S, 40 * DAY_US, 20000 * DAY_US};
+    for (size_t i = 0; i < ARRAY_LEN(pasts_us); i++) {
+        AUTO(fixture_free) struct fixture *f = fixture_new();
+        int64_t now_us = f->clock.now_wall_us;
+        fixture_open(f);
+        put_three(f);
+        fixture_close(f);
+        f->clock.now_wall_us = pasts_us[i];
+        fixture_open(f);
+        check_left(f, 3);
+        put_three(f);
+        check_left(f, 6);
+        f->clock.now_wall_us = now_us;
+        check_left(f, 6);
+        pass(f, DAY_US);
+        check_left(f, 6);
+        CHECK_INT(fixture_logged(f, DOUBT), 0);
+        pass(f, 30 * DAY_US);
+        check_left(f, 0);
+    }
 }
 
 static void it_comes_round_every_minute(void **state)
 {
     (void)state;
     AUTO(fixture_free) struct fixture *f = fixture_new();
+    f->conf.keep_us = 30 * US_PER_S;
     fixture_open(f);
     put_closed(f, "porch");
     for (int i = 0; i < 10; i++) /* the round that begins with opening */
         store_flush(f->store);
-    f->clock.now_wall_us += 31 * DAY_US;
-    f->clock.now_us += 59 * US_PER_S;
+    pass(f, 59 * US_PER_S);
     for (int i = 0; i < 10; i++)
         store_flush(f->store);
     CHECK_INT(ask(f, "SELECT count(*) FROM event"), 1);
-    f->clock.now_us += 2 * US_PER_S;
+    pass(f, 2 * US_PER_S);
     for (int i = 0; i < 10; i++)
         store_flush(f->store);
     CHECK_INT(ask(f, "SELECT count(*) FROM event"), 0);
@@ -216,6 +339,11 @@ int main(void)
         cmocka_unit_test(too_many_bytes_go_oldest_first),
         cmocka_unit_test(large_events_go_in_steps_and_the_file_shrinks),
         cmocka_unit_test(the_outbox_keeps_the_last_rows_and_the_newest_of_each_event),
+        cmocka_unit_test(a_start_in_the_future_deletes_nothing),
+        cmocka_unit_test(a_leap_into_the_future_deletes_nothing),
+        cmocka_unit_test(a_clock_that_stays_is_believed_after_a_day),
+        cmocka_unit_test(a_few_quiet_days_are_nothing_to_tell),
+        cmocka_unit_test(a_start_in_the_past_deletes_nothing),
         cmocka_unit_test(it_comes_round_every_minute),
         cmocka_unit_test(pictures_without_an_event_are_swept_away),
     };
