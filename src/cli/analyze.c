@@ -3,22 +3,20 @@
  */
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/files.h"
+#include "cli/findings.h"
 #include "cli/progress.h"
-#include "model/picture.h"
 #include "pipeline/pipeline.h"
-#include "store/store.h"
+#include "serve/parse.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PROGRESS_US      (200 * US_PER_MS)
-#define SNAPSHOT_QUALITY 88
+#define PROGRESS_US (200 * US_PER_MS)
 
 struct analyze_args {
     char model[DETECT_MODEL_BYTES];
@@ -78,11 +76,12 @@ struct analysis {
     int64_t wall_us; /* the analysis took */
     struct pipeline_stats stats;
 
-    pthread_mutex_t lock; /* tracks end on one thread, events change on another */
-    /* protected by lock */
-    struct event **events; /* newest snapshot of each, in order of appearance */
-    int event_count;
-    struct json tracks; /* finished rows of an open array */
+    struct findings findings;
+    struct failure {
+        char input[CAPTURE_URL_BYTES]; /* fit to be shown; empty: not of one input */
+        char msg[512];                 /* without the input's name */
+    } * failures;
+    int failure_count;
 };
 
 /* A camera name out of a file name: "/x/Front door.mp4" becomes "Front_door". */
@@ -98,18 +97,33 @@ static void name_from_path(const char *path, int index, char out[OPT_NAME_BYTES]
         snprintf(out, OPT_NAME_BYTES, "input%d", index + 1);
 }
 
+/* Two yards are yard and yard_2: the names tell the inputs apart in the output. */
+static void name_camera(struct camera_conf *cameras, int index, const char *path)
+{
+    char name[OPT_NAME_BYTES];
+    name_from_path(path, index, name);
+    STR_COPY(cameras[index].name, name);
+    int number = 2;
+    for (int i = 0; i < index; i++) {
+        if (strcmp(cameras[i].name, cameras[index].name) != 0)
+            continue;
+        snprintf(cameras[index].name, OPT_NAME_BYTES, "%.*s_%d", OPT_NAME_BYTES - 8, name,
+                 number++);
+        i = -1; /* the new name may be somebody's as well */
+    }
+}
+
 static bool load_config(struct analysis *a)
 {
-    struct conf_errors errors;
     if (!a->args.config[0]) {
         opt_defaults(&config_section, &a->config);
         return true;
     }
-    if (!conf_load(a->args.config, &config_section, &a->config, NULL, &errors)) {
-        conf_errors_print(stderr, &errors);
-        return false;
-    }
-    return true;
+    AUTO(free_ptr) struct conf_errors *errors = NEW(struct conf_errors);
+    bool ok = config_load(a->args.config, &a->config, NULL, errors);
+    if (!ok)
+        conf_errors_print(stderr, errors);
+    return ok;
 }
 
 /* Replaces the configured cameras by the inputs. */
@@ -122,7 +136,7 @@ static bool add_inputs(struct analysis *a, const struct args_rest *inputs)
     a->config.cameras = (struct opt_map){inputs->count, cameras};
     for (int i = 0; i < inputs->count; i++) {
         opt_defaults(&camera_section, &cameras[i]);
-        name_from_path(inputs->items[i], i, cameras[i].name);
+        name_camera(cameras, i, inputs->items[i]);
         if (!STR_COPY(cameras[i].capture.url, inputs->items[i])) {
             fprintf(stderr, "hsi: the path of input %d is longer than %d\n", i + 1,
                     CAPTURE_URL_BYTES);
@@ -144,39 +158,51 @@ static bool add_inputs(struct analysis *a, const struct args_rest *inputs)
 static void keep_event(void *ctx, struct event *event)
 {
     struct analysis *a = ctx;
-    pthread_mutex_lock(&a->lock);
-    struct event **slot = NULL;
-    for (int i = a->event_count - 1; i >= 0 && !slot; i--)
-        if (uuid_equal(&a->events[i]->id, &event->id))
-            slot = &a->events[i];
-    if (slot) {
-        event_unref(slot);
-        *slot = event;
-    } else {
-        a->events = xrealloc(a->events, (size_t)a->event_count + 1, sizeof(*a->events));
-        a->events[a->event_count++] = event;
+    findings_add_event(&a->findings, event);
+    event_unref(&event);
+}
+
+/* pipeline's track_sink. */
+static void keep_track(void *ctx, int camera, const struct live_track *live)
+{
+    struct analysis *a = ctx;
+    findings_add_track(&a->findings, camera, config_camera(&a->config, camera)->name, live);
+}
+
+static bool check_file(const char *path, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return err_set(err, ERR_NOT_FOUND, "%s: cannot open: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode)) {
+        err_set(err, ERR_INVALID, "%s: is a folder", path);
+        err_hint(err, "name the recordings in it, such as %s/*.mp4", path);
+        return false;
     }
-    pthread_mutex_unlock(&a->lock);
+    return true;
+}
+
+static bool check_input(const char *input, struct err *err)
+{
+    if (strcmp(input, "-") == 0)
+        return err_set(err, ERR_INVALID, "-: standard input cannot be analysed, name a file");
+    const struct capture_ops *source = capture_find(input);
+    if (source->is_file(input))
+        return check_file(input, err);
+    if (source->check(input, err))
+        return true;
+    char shown[CAPTURE_URL_BYTES];
+    STR_COPY(shown, input);
+    redact_value(shown);
+    return err_wrap(err, "%s", shown);
 }
 
 /* Hours of other recordings should not be looked at before a mistyped name is noticed. */
 static bool check_inputs(const struct args_rest *inputs, struct err *err)
 {
-    for (int i = 0; i < inputs->count; i++) {
-        const char *path = inputs->items[i];
-        struct stat st;
-        if (strcmp(path, "-") == 0)
-            return err_set(err, ERR_INVALID, "-: standard input cannot be analysed, name a file");
-        if (strstr(path, "://") || capture_find(path) == &capture_scene)
-            continue;
-        if (stat(path, &st) != 0)
-            return err_set(err, ERR_NOT_FOUND, "%s: cannot open: %s", path, strerror(errno));
-        if (S_ISDIR(st.st_mode)) {
-            err_set(err, ERR_INVALID, "%s: is a folder", path);
-            err_hint(err, "name the recordings in it, such as %s/*.mp4", path);
+    for (int i = 0; i < inputs->count; i++)
+        if (!check_input(inputs->items[i], err))
             return false;
-        }
-    }
     return true;
 }
 
@@ -185,22 +211,41 @@ static double seconds(int64_t us)
     return (double)us / (double)US_PER_S;
 }
 
-/* pipeline's track_sink. */
-static void keep_track(void *ctx, int camera, const struct live_track *live)
+/* msg may begin with the input's name. */
+static void add_failure(struct analysis *a, const char *input, const char *msg)
 {
-    struct analysis *a = ctx;
-    pthread_mutex_lock(&a->lock);
-    struct json *j = &a->tracks;
-    json_object(j, NULL);
-    json_uuid(j, "id", &live->track.id);
-    json_text(j, "camera", config_camera(&a->config, camera)->name);
-    json_text(j, "label", live->track.label);
-    json_double(j, "start_s", seconds(live->track.first.pts_us), 3);
-    json_double(j, "end_s", seconds(live->track.last.pts_us), 3);
-    json_double(j, "confidence", live->track.confidence, 3);
-    json_bool(j, "moved", live->moved);
-    json_end_object(j);
-    pthread_mutex_unlock(&a->lock);
+    a->failures = xrealloc(a->failures, (size_t)a->failure_count + 1, sizeof *a->failures);
+    struct failure *f = &a->failures[a->failure_count++];
+    STR_COPY(f->input, input);
+    redact_value(f->input);
+    size_t n = strlen(f->input);
+    bool named = n > 0 && strncmp(msg, f->input, n) == 0 && strncmp(msg + n, ": ", 2) == 0;
+    STR_COPY(f->msg, named ? msg + n + 2 : msg);
+}
+
+/* Each input that broke, with why. The pipeline tells the state of a camera as JSON only. */
+static void collect_failures(struct analysis *a, struct pipeline *pipeline)
+{
+    struct err first = {0};
+    bool ok = pipeline_result(pipeline, &first);
+    struct json j;
+    json_init(&j);
+    for (int i = 0; i < a->config.cameras.count; i++) {
+        const char *input = config_camera(&a->config, i)->capture.url;
+        char reason[512];
+        json_reset(&j);
+        json_object(&j, NULL);
+        pipeline_camera_json(pipeline, i, &j);
+        json_end_object(&j);
+        if (member_text(j.text, j.bytes, NULL, "reason", reason, sizeof reason)) /* may be cut */
+            add_failure(a, input,
+                        strncmp(first.msg, reason, strlen(reason)) == 0 ? first.msg : reason);
+        else if (strstr(j.text, "\"frames\":0,"))
+            add_failure(a, input, "no picture could be decoded");
+    }
+    json_done(&j);
+    if (!ok && a->failure_count == 0)
+        add_failure(a, "", first.msg);
 }
 
 static bool run_pipeline(struct analysis *a, struct err *err)
@@ -237,13 +282,10 @@ static bool run_pipeline(struct analysis *a, struct err *err)
         progress_show(&progress, pipeline_progress(pipeline));
     progress_end(&progress);
     a->stats = pipeline_stats(pipeline);
-    bool ok = pipeline_result(pipeline, err);
-    if (ok && a->stats.frames == 0)
-        ok = err_set(err, ERR_INVALID, "%s: no picture could be decoded",
-                     config_camera(&a->config, 0)->capture.url);
+    collect_failures(a, pipeline);
     pipeline_stop(&pipeline);
     a->wall_us = clock_mono_us(&clock_real) - before_us;
-    return ok;
+    return true;
 }
 
 static void json_timing(struct json *j, const struct analysis *a)
@@ -260,7 +302,20 @@ static void json_timing(struct json *j, const struct analysis *a)
     json_end_object(j);
 }
 
-static void print_json(const struct analysis *a)
+static void json_failures(struct json *j, const struct analysis *a)
+{
+    json_array(j, "errors");
+    for (int i = 0; i < a->failure_count; i++) {
+        const struct failure *f = &a->failures[i];
+        json_object(j, NULL);
+        json_text(j, "input", f->input[0] ? f->input : NULL);
+        json_text(j, "message", f->msg);
+        json_end_object(j);
+    }
+    json_end_array(j);
+}
+
+static void print_json(struct analysis *a)
 {
     struct json j;
     json_init(&j);
@@ -272,92 +327,68 @@ static void print_json(const struct analysis *a)
     json_text(&j, "backend", info->backend);
     json_text(&j, "reason", info->reason[0] ? info->reason : NULL);
     json_end_object(&j);
-    json_raw(&j, "tracks", a->tracks.text);
-    json_array(&j, "events");
-    for (int i = 0; i < a->event_count; i++)
-        event_json(&j, NULL, a->events[i]);
-    json_end_array(&j);
+    findings_put_json(&a->findings, &j);
+    json_failures(&j, a);
     json_timing(&j, a);
     json_end_object(&j);
     puts(j.text);
     json_done(&j);
 }
 
-static void print_text(const struct analysis *a)
+static void print_text(struct analysis *a)
 {
-    for (int i = 0; i < a->event_count; i++) {
-        const struct event *e = a->events[i];
-        const struct verdict *v = &e->verdict;
-        printf("%s  %.1f-%.1f s  %d %s  %s\n", e->camera_name, seconds(e->start_us),
-               seconds(e->end_us), v->score, risk_level_names[risk_level_of(v->score)], v->summary);
-        for (int k = 0; k < v->reason_count; k++)
-            printf("    %+3d  %-20s %s (at %.1f s)\n", v->reasons[k].points, v->reasons[k].rule,
-                   v->reasons[k].text, seconds(v->reasons[k].at.pts_us));
+    if (a->stats.frames == 0)
+        return; /* the failures say it all */
+    findings_print(&a->findings, stdout);
+    int count = a->findings.event_count;
+    printf("%d event%s; %lld frames, %lld looks, %.1f s\n", count, count == 1 ? "" : "s",
+           (long long)a->stats.frames, (long long)a->stats.looks, seconds(a->wall_us));
+}
+
+/* What there is, and on standard error what is missing from it. */
+static int report(struct analysis *a)
+{
+    const struct err *unwritten = &a->findings.failure;
+    if (unwritten->code != ERR_NONE)
+        add_failure(a, "", unwritten->msg);
+    if (a->args.json)
+        print_json(a);
+    else
+        print_text(a);
+    for (int i = 0; i < a->failure_count; i++) {
+        const struct failure *f = &a->failures[i];
+        fprintf(stderr, "hsi: %s%s%s\n", f->input, f->input[0] ? ": " : "", f->msg);
     }
-    printf("%d event%s; %lld frames, %lld looks, %.1f s\n", a->event_count,
-           a->event_count == 1 ? "" : "s", (long long)a->stats.frames, (long long)a->stats.looks,
-           seconds(a->wall_us));
-}
-
-static bool write_file(const char *path, const uint8_t *data, size_t bytes, struct err *err)
-{
-    FILE *file = fopen(path, "wb");
-    bool ok = file && fwrite(data, 1, bytes, file) == bytes;
-    if (file && fclose(file) != 0)
-        ok = false;
-    return ok || err_set(err, ERR_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
-}
-
-static bool write_picture(const char *path, const struct frame *frame, struct err *err)
-{
-    if (!frame)
-        return err_set(err, ERR_EXHAUSTED, "no memory for %s", path);
-    AUTO(free_ptr) uint8_t *jpeg = NULL;
-    size_t bytes;
-    return picture_jpeg(frame, SNAPSHOT_QUALITY, &jpeg, &bytes, err) &&
-           write_file(path, jpeg, bytes, err);
-}
-
-static bool write_track(const struct analysis *a, const struct track *track, struct err *err)
-{
-    char id[UUID_TEXT_BYTES], path[400], text[PICTURE_TEXT_BYTES];
-    uuid_format(id, &track->id);
-    snprintf(path, sizeof path, "%s/%s.jpg", a->args.snapshots, id);
-    if (!write_picture(path, track->picture, err))
-        return false;
-    struct picture_box box = {
-        .box = track->best.box,
-        .text = picture_label(text, track->label, track->best.score),
-        .kind = label_kind(track->label),
-    };
-    AUTO(frame_unref) struct frame *boxed = picture_annotated(track->picture, &box, 1);
-    snprintf(path, sizeof path, "%s/%s-boxes.jpg", a->args.snapshots, id);
-    return write_picture(path, boxed, err);
-}
-
-static bool write_snapshots(const struct analysis *a, struct err *err)
-{
-    if (!a->args.snapshots[0])
-        return true;
-    if (mkdir(a->args.snapshots, 0777) != 0 && errno != EEXIST)
-        return err_set(err, ERR_UNAVAILABLE, "cannot make folder %s: %s", a->args.snapshots,
-                       strerror(errno));
-    for (int i = 0; i < a->event_count; i++)
-        for (int k = 0; k < a->events[i]->track_count; k++)
-            if (a->events[i]->tracks[k].picture && !write_track(a, &a->events[i]->tracks[k], err))
-                return false;
-    return true;
+    return a->failure_count ? EXIT_FAILED : EXIT_OK;
 }
 
 static void analysis_done(struct analysis *a)
 {
-    for (int i = 0; i < a->event_count; i++)
-        event_unref(&a->events[i]);
-    free(a->events);
-    json_done(&a->tracks);
+    free(a->failures);
+    findings_done(&a->findings);
     detector_close(&a->detector);
-    opt_free(&config_section, &a->config);
-    pthread_mutex_destroy(&a->lock);
+    config_done(&a->config);
+}
+
+/* Everything that can be wrong before the first picture is looked at. *ret_code: for what has
+ * already been told. */
+static bool prepare(struct analysis *a, const struct args_rest *inputs, int *ret_code,
+                    struct err *err)
+{
+    *ret_code = EXIT_OK;
+    if (a->args.start[0] && !time_parse(a->args.start, &a->start_wall_us)) {
+        err_set(err, ERR_INVALID, "--start '%s' is not a time", a->args.start);
+        err_hint(err, "write it like 2026-11-20T22:15:00+01:00 or 2026-11-20T21:15:00Z");
+        return false;
+    }
+    if (!check_inputs(inputs, err))
+        return false;
+    if (!load_config(a) || !add_inputs(a, inputs)) {
+        *ret_code = EXIT_WRONG;
+        return false;
+    }
+    return risk_apply_timezone(&a->config.risk, err) &&
+           (!a->args.snapshots[0] || files_make_folder(a->args.snapshots, err));
 }
 
 int cli_analyze(int argc, char **argv)
@@ -368,28 +399,11 @@ int cli_analyze(int argc, char **argv)
     if (!args_begin(&analyze_spec, &a.args, argc, argv, &inputs, &code))
         return code;
     struct err err = {0};
-    if (a.args.start[0] && !time_parse(a.args.start, &a.start_wall_us)) {
-        err_set(&err, ERR_INVALID, "--start '%s' is not a time", a.args.start);
-        err_hint(&err, "write it like 2026-11-20T22:15:00+01:00 or 2026-11-20T21:15:00Z");
-        return args_fail(&err);
-    }
-    if (!load_config(&a))
-        return EXIT_WRONG;
-    pthread_mutex_init(&a.lock, NULL);
-    json_init(&a.tracks);
-    json_array(&a.tracks, NULL);
-    bool inputs_ok = check_inputs(&inputs, &err);
-    bool conf_ok = inputs_ok && add_inputs(&a, &inputs);
-    bool ok = conf_ok && run_pipeline(&a, &err);
-    /* What a damaged recording still shows is worth having; the exit code tells. */
-    bool usable = ok || err.code == ERR_DATA_LOSS;
-    json_end_array(&a.tracks);
-    if (usable && a.args.json)
-        print_json(&a);
-    else if (usable)
-        print_text(&a);
-    ok = (!usable || write_snapshots(&a, &err)) && ok;
-    code = ok ? EXIT_OK : inputs_ok && !conf_ok ? EXIT_WRONG : args_fail(&err);
+    findings_init(&a.findings, a.args.json, a.args.snapshots);
+    if (prepare(&a, &inputs, &code, &err) && run_pipeline(&a, &err))
+        code = report(&a);
+    else if (code == EXIT_OK)
+        code = args_fail(&err);
     analysis_done(&a);
     return code;
 }

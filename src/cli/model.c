@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cli/args.h"
 #include "cli/cli.h"
+#include "cli/files.h"
 #include "decode/decode.h"
 #include "detect/detect.h"
 #include "detect/models.h"
@@ -62,22 +63,12 @@ static bool name_of_source(const char *source, char *out, size_t bytes, struct e
     return true;
 }
 
-static bool make_folder(const char *path, struct err *err)
+static bool fail_fetch(const char *source, const char *doing, int rc, struct err *err)
 {
-    char partial[MODEL_PATH_BYTES];
-    STR_COPY(partial, path);
-    for (char *p = partial + 1;; p++) {
-        if (*p && *p != '/')
-            continue;
-        char c = *p;
-        *p = '\0';
-        if (mkdir(partial, 0755) != 0 && errno != EEXIST)
-            return err_set(err, ERR_UNAVAILABLE, "cannot make folder %s: %s", partial,
-                           strerror(errno));
-        *p = c;
-        if (!c)
-            return true;
-    }
+    err_set(err, rc == AVERROR(ENOENT) ? ERR_NOT_FOUND : ERR_UNAVAILABLE, "%s model %s: %s", doing,
+            source, av_err2str(rc));
+    redact_urls(err->msg);
+    return false;
 }
 
 /* From a file or an https address; the certificate must be good. */
@@ -97,8 +88,7 @@ static bool fetch(const char *source, FILE *out, struct err *err)
     int rc = avio_open2(&in, source, AVIO_FLAG_READ, NULL, &options);
     av_dict_free(&options);
     if (rc < 0) {
-        err_set(err, ERR_NOT_FOUND, "cannot open model %s: %s", source, av_err2str(rc));
-        redact_urls(err->msg);
+        fail_fetch(source, "cannot open", rc, err);
         err_hint(err, "a file, or an address that begins with https://");
         return false;
     }
@@ -106,9 +96,11 @@ static bool fetch(const char *source, FILE *out, struct err *err)
     int64_t total = 0;
     bool ok = true;
     int n;
-    while (ok && (n = avio_read(in, buffer, COPY_BYTES)) > 0) {
-        total += n;
-        if (total > INSTALL_BYTES_MAX)
+    while (ok && (n = avio_read(in, buffer, COPY_BYTES)) != 0 && n != AVERROR_EOF) {
+        total += MAX(n, 0);
+        if (n < 0) /* half a model must not pass for one */
+            ok = fail_fetch(source, "cannot read", n, err);
+        else if (total > INSTALL_BYTES_MAX)
             ok = err_set(err, ERR_INVALID, "the model has more than %lld bytes",
                          (long long)INSTALL_BYTES_MAX);
         else if (fwrite(buffer, 1, (size_t)n, out) != (size_t)n)
@@ -144,7 +136,7 @@ static bool install(const char *source, const char *name, char *path, size_t pat
     char folder[MODEL_PATH_BYTES];
     if (strchr(name, '/') || name[0] == '.')
         return err_set(err, ERR_INVALID, "'%s' is not a model name", name);
-    if (!models_folder(folder, sizeof folder, err) || !make_folder(folder, err))
+    if (!models_folder(folder, sizeof folder, err) || !files_make_folder(folder, err))
         return false;
     char partial[MODEL_PATH_BYTES + 80];
     snprintf(partial, sizeof partial, "%s/.%s.onnx.part", folder, name);
@@ -255,24 +247,8 @@ static const struct args_spec test_spec = {
 static bool write_annotated(const char *path, const struct frame *frame,
                             const struct detections *found, struct err *err)
 {
-    struct picture_box boxes[DETECTIONS_MAX];
-    char texts[DETECTIONS_MAX][PICTURE_TEXT_BYTES];
-    for (int i = 0; i < found->count; i++) {
-        const struct detection *d = &found->items[i];
-        boxes[i] = (struct picture_box){d->box, picture_label(texts[i], d->label, d->score),
-                                        label_kind(d->label)};
-    }
-    AUTO(frame_unref) struct frame *drawn = picture_annotated(frame, boxes, found->count);
-    AUTO(free_ptr) uint8_t *jpeg = NULL;
-    size_t bytes;
-    if (!drawn)
-        return err_set(err, ERR_EXHAUSTED, "no memory for the annotated picture");
-    if (!picture_jpeg(drawn, 92, &jpeg, &bytes, err))
-        return false;
-    FILE *file = fopen(path, "wb");
-    bool ok = file && fwrite(jpeg, 1, bytes, file) == bytes;
-    ok = (!file || fclose(file) == 0) && ok;
-    return ok || err_set(err, ERR_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
+    AUTO(frame_unref) struct frame *drawn = picture_of_detections(frame, found);
+    return files_write_jpeg(path, drawn, 92, err);
 }
 
 static int model_test(int argc, char **argv)

@@ -321,6 +321,26 @@ struct frame *picture_annotated(const struct frame *frame, const struct picture_
     return TAKE(copy);
 }
 
+struct frame *picture_of_detections(const struct frame *frame, const struct detections *found)
+{
+    struct picture_box boxes[DETECTIONS_MAX];
+    char texts[DETECTIONS_MAX][PICTURE_TEXT_BYTES];
+    for (int i = 0; i < found->count; i++) {
+        const struct detection *d = &found->items[i];
+        boxes[i] = (struct picture_box){d->box, picture_label(texts[i], d->label, d->score),
+                                        label_kind(d->label)};
+    }
+    return picture_annotated(frame, boxes, found->count);
+}
+
+struct frame *picture_of_track(const struct frame *frame, const struct track *track)
+{
+    struct detections one = {.count = 1,
+                             .items[0] = {.box = track->best.box, .score = track->best.score}};
+    STR_COPY(one.items[0].label, track->label);
+    return picture_of_detections(frame, &one);
+}
+
 /* --- JPEG --- */
 
 static void handle_close(tjhandle *handle)

@@ -3,9 +3,8 @@
 #pragma once
 
 #include "base/err.h"
-#include "model/box.h"
-#include "model/frame.h"
-#include "model/label.h"
+#include "model/detection.h"
+#include "model/event.h"
 
 #define PICTURE_TEXT_BYTES 64 /* longer tabs are cut */
 
@@ -30,6 +29,12 @@ NODISCARD struct frame *picture_cropped(const struct frame *frame, struct box bo
 /* A private copy with the boxes drawn on it, the first on top. NULL when there is no memory. */
 NODISCARD struct frame *picture_annotated(const struct frame *frame,
                                           const struct picture_box *boxes, int count);
+
+/* The same with everything that was detected, and with the one object where its best picture was
+ * taken (frame: that picture, of any size). */
+NODISCARD struct frame *picture_of_detections(const struct frame *frame,
+                                              const struct detections *found);
+NODISCARD struct frame *picture_of_track(const struct frame *frame, const struct track *track);
 
 /* The frame as a JPEG file of quality 1..100, converted to JPEG's full-range BT.601 if need be. The
  * caller frees *ret with free(). ERR_EXHAUSTED without memory, ERR_INTERNAL if the encoder refuses.
