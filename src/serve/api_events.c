@@ -33,27 +33,6 @@ static bool parse_list(const struct request *request, struct event_query *ret, s
     return true;
 }
 
-/* The store ends its page with the next cursor; in the answer it belongs into the envelope's
- * pagination. Cuts it off and says whether there is one. */
-static bool take_cursor(struct json *page, char cursor[UUID_TEXT_BYTES])
-{
-    static const char key[] = ",\"next_cursor\":\"";
-    size_t tail = sizeof key - 1 + UUID_TEXT_BYTES - 1 + 1;
-    static const char none[] = ",\"next_cursor\":null";
-    if (page->bytes >= tail && memcmp(page->text + page->bytes - tail, key, sizeof key - 1) == 0) {
-        memcpy(cursor, page->text + page->bytes - UUID_TEXT_BYTES, UUID_TEXT_BYTES - 1);
-        cursor[UUID_TEXT_BYTES - 1] = '\0';
-        page->bytes -= tail;
-        page->text[page->bytes] = '\0';
-        return true;
-    }
-    ASSERT(page->bytes >= sizeof none - 1);
-    page->bytes -= sizeof none - 1;
-    ASSERT(strcmp(page->text + page->bytes, none) == 0);
-    page->text[page->bytes] = '\0';
-    return false;
-}
-
 /* Events outlive the configuration: asking for a camera that is gone is fine as long as there is
  * something to show. Nothing to show and no such camera is a typing mistake. */
 static bool check_camera(const struct serve *serve, const struct event_query *query,
@@ -70,10 +49,12 @@ void api_events(struct serve *serve, struct request *request, struct reply *repl
 {
     struct err err = {0};
     struct event_query query;
+    struct uuid next;
     struct json j;
     json_init(&j);
     json_object(&j, NULL);
-    if (!parse_list(request, &query, &err) || !store_list_events(serve->reader, &query, &j, &err) ||
+    if (!parse_list(request, &query, &err) ||
+        !store_list_events(serve->reader, &query, &j, &next, &err) ||
         !check_camera(serve, &query, &j, &err)) {
         while (j.depth > 0)
             json_end_object(&j);
@@ -81,12 +62,10 @@ void api_events(struct serve *serve, struct request *request, struct reply *repl
         reply_error(reply, &serve->log, &err);
         return;
     }
-    char cursor[UUID_TEXT_BYTES];
-    bool more = take_cursor(&j, cursor);
     json_object(&j, "pagination");
     json_int(&j, "limit", query.limit);
-    json_text(&j, "next_cursor", more ? cursor : NULL);
-    json_bool(&j, "has_more", more);
+    json_uuid(&j, "next_cursor", &next);
+    json_bool(&j, "has_more", !uuid_is_zero(&next));
     json_end_object(&j);
     json_end_object(&j);
     reply_json(reply, &j);

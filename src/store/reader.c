@@ -53,7 +53,7 @@ static void add_to_page(void *ctx, const struct uuid *id, const char *json)
 }
 
 bool store_list_events(struct store_reader *r, const struct event_query *query, struct json *out,
-                       struct err *err)
+                       struct uuid *ret_next, struct err *err)
 {
     if (query->limit < 1 || query->limit > LIST_MAX)
         return err_set(err, ERR_INVALID, "limit: %d is out of range, allowed: 1 to %d",
@@ -63,10 +63,7 @@ bool store_list_events(struct store_reader *r, const struct event_query *query, 
     /* One more than asked for tells whether there is a next page. */
     bool ok = db_list_events(r->db, query, query->limit + 1, add_to_page, &page, err);
     json_end_array(out);
-    if (page.more)
-        json_uuid(out, "next_cursor", &page.last);
-    else
-        json_null(out, "next_cursor");
+    *ret_next = page.more ? page.last : (struct uuid){0};
     return ok;
 }
 

@@ -81,10 +81,10 @@ struct event_query {
     int limit;                   /* 1..100 */
 };
 
-/* Appends the page to the open JSON object as "items": [event, ...] (newest first) and
- * "next_cursor": id or null. The event's JSON is the one of event_json. */
+/* Appends the page to the open JSON object as "items": [event, ...], newest first. The event's JSON
+ * is the one of event_json. *ret_next: the cursor of the next page; zero if there is none. */
 NODISCARD bool store_list_events(struct store_reader *reader, const struct event_query *query,
-                                 struct json *out, struct err *err);
+                                 struct json *out, struct uuid *ret_next, struct err *err);
 
 /* Appends one event, with tracks and reasons, as an object under key. ERR_NOT_FOUND. */
 NODISCARD bool store_get_event(struct store_reader *reader, const struct uuid *id, struct json *out,
