@@ -56,11 +56,18 @@ void event_unref(struct event **event)
     free(e);
 }
 
+/* Most events have few tracks, and room for many: 200 KB, of which only what is in use is copied.
+ */
 struct event *event_copy(const struct event *src)
 {
     struct event *e = NEW(struct event);
-    memcpy((char *)e + offsetof(struct event, id), (const char *)src + offsetof(struct event, id),
-           sizeof *e - offsetof(struct event, id));
+    const size_t head = offsetof(struct event, id), head_end = offsetof(struct event, tracks);
+    const size_t tail = offsetof(struct event, verdict);
+    memcpy((char *)e + head, (const char *)src + head, head_end - head);
+    memcpy(e->tracks, src->tracks, (size_t)src->track_count * sizeof src->tracks[0]);
+    e->sighting_count = src->sighting_count;
+    memcpy(e->sightings, src->sightings, (size_t)src->sighting_count * sizeof src->sightings[0]);
+    memcpy((char *)e + tail, (const char *)src + tail, sizeof *e - tail);
     atomic_init(&e->refs, 1);
     for (int i = 0; i < e->track_count; i++)
         if (e->tracks[i].picture)
