@@ -1,4 +1,5 @@
 """hsi run and the camera it watches, as processes of a test."""
+import atexit
 import json
 import os
 import subprocess
@@ -11,6 +12,14 @@ import tap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CAMERA_PYTHON = '/usr/bin/python3'  # the one that Debian's python3-gi is for
+
+
+def spawn(command, **more):
+    """A process with pipes that ends with the test at the latest."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors='replace',
+                               **more)
+    atexit.register(tap.end, process)
+    return process
 
 
 class Lines:
@@ -38,8 +47,7 @@ class Camera:
         """Again at the same port, if there was one before."""
         command = [CAMERA_PYTHON, os.path.join(HERE, 'rtsp_server.py'), self.clip, '--port', str(self.port),
                    '--scheme', self.scheme, '--user', self.user]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, errors='replace')
+        self.process = spawn(command, stdin=subprocess.PIPE)
         self.process.stdin.write(self.password + '\n')
         self.process.stdin.flush()
         self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
@@ -78,9 +86,8 @@ class Daemon:
     def __init__(self, config, store, env=None):
         self.store = store
         self.answers = []
-        self.process = subprocess.Popen(
-            [tap.HSI, 'run', '--config', config, '--data', store, '--port', '0'], env=env or tap.clean_environment(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors='replace')
+        self.process = spawn([tap.HSI, 'run', '--config', config, '--data', store, '--port', '0'],
+                             env=env or tap.clean_environment(), stdin=subprocess.DEVNULL)
         self.out, self.err = Lines(self.process.stdout), Lines(self.process.stderr)
         self.address = None
         tap.wait_for('address on stdout', self.read_address, 15)

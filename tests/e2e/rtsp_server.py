@@ -3,8 +3,9 @@
 
     rtsp_server.py CLIP [--port N] [--scheme basic|digest] [--user U]
 
-The password comes on the first line of standard input. Prints "port N" when it answers, then "connection" for every
-client that connects. The stream's path is /camera. Needs Debian's gir1.2-gst-rtsp-server-1.0, good and bad plugins.
+The password comes on the first line of standard input; the end of the input is the end of the server. Prints "port N"
+when it answers, then "connection" for every client that connects. The stream's path is /camera. Needs Debian's
+gir1.2-gst-rtsp-server-1.0, good and bad plugins.
 """
 import argparse
 import sys
@@ -99,7 +100,10 @@ def main():
     if server.attach(None) == 0:
         sys.exit(f'cannot listen at port {args.port}')
     print(f'port {server.get_bound_port()}', flush=True)
-    GLib.MainLoop().run()
+    loop = GLib.MainLoop()
+    # Whoever started this is gone when the input ends, however it went.
+    GLib.io_add_watch(sys.stdin.fileno(), GLib.PRIORITY_DEFAULT, GLib.IOCondition.HUP, lambda *_: loop.quit())
+    loop.run()
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@ raising Skip, and needs a docstring only where its name does not say all. run() 
 HSI names the program, HSI_TEST_DATA the folder with models and clips, HSI_TEST_SLOW=1 adds the cases that take
 minutes.
 """
+import atexit
 import json
 import os
 import shutil
@@ -23,7 +24,6 @@ NO_DATA = 'HSI_TEST_DATA is not set'
 LONGEST_S = 300  # no command of a test takes longer, even where everything else runs as well
 
 _cases = []
-_folders = []
 
 
 class Skip(Exception):
@@ -57,7 +57,7 @@ def data(name):
 def folder():
     """An empty folder that goes away with the tests."""
     path = tempfile.mkdtemp(prefix='hsi-e2e-')
-    _folders.append(path)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
 
 
@@ -175,9 +175,6 @@ def run():
         print(f'1..1\nnot ok 1 - HSI names no program: {HSI}')
         return 1
     print(f'1..{len(_cases)}', flush=True)
-    try:
-        passed = [_run_case(i, *c) for i, c in enumerate(_cases, 1)]
-    finally:
-        for path in _folders:
-            shutil.rmtree(path, ignore_errors=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # out of patience: still put things away
+    passed = [_run_case(i, *c) for i, c in enumerate(_cases, 1)]
     return 0 if all(passed) else 1

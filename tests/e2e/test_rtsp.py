@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import daemon  # noqa: E402
 from expected import VISITS, check_explained  # noqa: E402
-from tap import SLOW, Skip, case, data, end, folder, patience, run, wait_for, write  # noqa: E402
+from tap import SLOW, Skip, case, data, folder, patience, run, wait_for, write  # noqa: E402
 
 USER = 'view er@home'
 PASSWORD = 'p@ss:w/o%rd?#9'
@@ -260,17 +260,7 @@ def _():
     check_silence(Story.watching)
 
 
-def end_all():
-    for process in (Story.watching, Story.locked_out, Story.camera, Story.basic_camera):
-        if process:
-            end(process.process)
-
-
 if __name__ == '__main__':
     if SLOW:
         print('# with the slow cases')
-    try:
-        status = run()
-    finally:
-        end_all()
-    sys.exit(status)
+    sys.exit(run())
