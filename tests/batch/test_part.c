@@ -131,6 +131,23 @@ static void dwell_and_crossings_are_shared_out(void **state)
     finish(&show);
 }
 
+/* Looks are rare while nothing moves, and the tracker counts no gap in full. */
+static void dwell_of_a_rare_look_is_not_lost(void **state)
+{
+    (void)state;
+    struct show show;
+    begin(&show);
+    struct track *a = who(&show, 'A');
+    a->zones[0] = (struct zone_visit){.seen = true, .inside = true, .entered = {.pts_us = 0}};
+    watch(&show, 0, 88200, "A");
+    tick(&show, 90000);
+    a->last.pts_us = 96000 * MS;
+    look(&show, 98000, "A");
+    CHECK_INT(events(&show), 2);
+    CHECK_INT(last(&show)->tracks[0].zones[0].dwell_us, 2000 * MS);
+    finish(&show);
+}
+
 static void nature_is_carried(void **state)
 {
     (void)state;
@@ -158,6 +175,7 @@ int main(void)
         cmocka_unit_test(earlier_life_does_not_count),
         cmocka_unit_test(what_happened_while_confirming_counts),
         cmocka_unit_test(dwell_and_crossings_are_shared_out),
+        cmocka_unit_test(dwell_of_a_rare_look_is_not_lost),
         cmocka_unit_test(nature_is_carried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
