@@ -1,6 +1,7 @@
 #include "store/snapshot.h"
 
 #include "model/picture.h"
+#include "store/dir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -60,23 +61,18 @@ static int open_pictures(const char *dir)
     return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* A name is only on the disk when its directory is. */
-static void sync_directory(const char *path)
-{
-    AUTO(close_fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        (void)fsync(fd); /* what fails here fails again where it is told */
-}
-
 /* The event's directory, made if need be. */
 static bool open_event(const char *dir, const struct uuid *event, int *ret_fd, struct err *err)
 {
     char id[UUID_TEXT_BYTES], path[STORE_PATH_BYTES];
     snprintf(path, sizeof path, "%s/pictures", dir);
-    if (mkdir(path, 0700) == 0)
-        sync_directory(dir);
-    else if (errno != EEXIST)
+    bool is_first = mkdir(path, 0700) == 0;
+    if (!is_first && errno != EEXIST)
         return err_errno(err, "make", path);
+    if (is_first && !dir_sync(dir, err)) {
+        rmdir(path); /* so that the next try syncs again */
+        return false;
+    }
     AUTO(close_fd) int parent = open_pictures(dir);
     if (parent < 0)
         return err_errno(err, "open", path);

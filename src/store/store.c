@@ -1,13 +1,12 @@
 #include "store/store.h"
 
 #include "store/commit.h"
+#include "store/dir.h"
 #include "store/failing.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 /* How often the thread looks at the clock for retention when nothing else happens. */
@@ -152,22 +151,6 @@ static bool default_dir(char out[STORE_DIR_BYTES], struct err *err)
     return true;
 }
 
-/* With its parents. 0700: pictures of people's homes are nobody else's business. */
-static bool make_dir(const char *path, struct err *err)
-{
-    char part[STORE_DIR_BYTES];
-    STR_COPY(part, path);
-    for (char *slash = part + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
-            return err_set(err, ERR_UNAVAILABLE, "cannot make the directory %s: %m", part);
-        *slash = '/';
-    }
-    if (mkdir(part, 0700) != 0 && errno != EEXIST)
-        return err_set(err, ERR_UNAVAILABLE, "cannot make the directory %s: %m", part);
-    return true;
-}
-
 static void drop_change(void *item)
 {
     struct change *change = item;
@@ -215,7 +198,7 @@ bool store_open(const struct store_params *params, struct store **ret, struct er
         STR_COPY(s->dir, params->conf->path);
     else if (!default_dir(s->dir, err))
         return false;
-    if (!make_dir(s->dir, err) ||
+    if (!dir_make(s->dir, err) ||
         !thread_start(&s->thread, ROLE_STORE, "store", store_main, s, err))
         return false;
     pthread_mutex_lock(&s->lock);
