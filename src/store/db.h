@@ -67,7 +67,7 @@ NODISCARD bool db_used_bytes(struct db *db, int64_t *ret, struct err *err);
 NODISCARD bool db_open_events(struct db *db, struct uuid *ret, int max, int *ret_count,
                               struct err *err);
 /* Closes one that an earlier process left open, with an outbox row; the pictures that are really
- * there replace its snapshot rows. */
+ * there replace its snapshot rows and are named in its JSON. */
 NODISCARD bool db_close_crashed(struct db *db, const struct uuid *event,
                                 const struct snapshot_rows *snapshots, struct err *err);
 NODISCARD bool db_event_exists(struct db *db, const struct uuid *event, bool *ret, struct err *err);

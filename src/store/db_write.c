@@ -1,6 +1,7 @@
 /* One change into rows. */
 #include "store/db.h"
 
+#include "store/event_json.h"
 #include "store/query.h"
 
 #include <math.h>
@@ -189,6 +190,26 @@ bool db_put_event(struct db *db, const struct event *e, const struct snapshot_ro
     return true;
 }
 
+/* Pictures of an opening follow its news, and its next change would have named them. */
+static bool name_pictures(struct db *db, int64_t seq, const struct uuid *event,
+                          const struct snapshot_rows *rows, struct err *err)
+{
+    for (int i = 0; i < rows->count; i++) {
+        const struct uuid *track = &rows->items[i].track;
+        if (rows->items[i].bytes == 0)
+            continue; /* the file is not there */
+        char track_id[UUID_TEXT_BYTES], any[SNAPSHOT_ADDRESS_BYTES], one[SNAPSHOT_ADDRESS_BYTES];
+        struct query q = query_start(db, SQL_NAME_PICTURE);
+        query_bind_int(&q, seq);
+        query_bind_text(&q, uuid_format(track_id, track));
+        query_bind_text(&q, event_snapshot_address(any, event, NULL));
+        query_bind_text(&q, event_snapshot_address(one, event, track));
+        if (!query_run(&q, err))
+            return false;
+    }
+    return true;
+}
+
 bool db_close_crashed(struct db *db, const struct uuid *event,
                       const struct snapshot_rows *snapshots, struct err *err)
 {
@@ -203,7 +224,8 @@ bool db_close_crashed(struct db *db, const struct uuid *event,
     query_bind_key(&row, event);
     query_bind_text(&row, reason);
     query_bind_int(&row, seq);
-    if (!query_run(&row, err) || !db_put_snapshots(db, event, snapshots, err))
+    if (!query_run(&row, err) || !db_put_snapshots(db, event, snapshots, err) ||
+        !name_pictures(db, seq, event, snapshots, err))
         return false;
     db->pending_seq = seq;
     return true;

@@ -83,17 +83,23 @@ static void put_crossings(struct json *j, const struct track *t)
     json_end_array(j);
 }
 
-/* The address of a picture; track NULL: the one that stands for the event. */
-static void put_snapshot(struct json *j, const struct uuid *event, const struct uuid *track)
+const char *event_snapshot_address(char out[SNAPSHOT_ADDRESS_BYTES], const struct uuid *event,
+                                   const struct uuid *track)
 {
-    char event_text[UUID_TEXT_BYTES], track_text[UUID_TEXT_BYTES], address[160];
+    char event_text[UUID_TEXT_BYTES], track_text[UUID_TEXT_BYTES];
     uuid_format(event_text, event);
     if (track)
-        snprintf(address, sizeof address, "/api/events/%s/snapshot?track=%s", event_text,
+        snprintf(out, SNAPSHOT_ADDRESS_BYTES, "/api/events/%s/snapshot?track=%s", event_text,
                  uuid_format(track_text, track));
     else
-        snprintf(address, sizeof address, "/api/events/%s/snapshot", event_text);
-    json_text(j, "snapshot", address);
+        snprintf(out, SNAPSHOT_ADDRESS_BYTES, "/api/events/%s/snapshot", event_text);
+    return out;
+}
+
+static void put_snapshot(struct json *j, const struct uuid *event, const struct uuid *track)
+{
+    char address[SNAPSHOT_ADDRESS_BYTES];
+    json_text(j, "snapshot", event_snapshot_address(address, event, track));
 }
 
 static void put_track(struct json *j, const struct event *e, const struct track *t, bool picture)

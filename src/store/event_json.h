@@ -8,5 +8,11 @@
 void event_json_with(struct json *out, const char *key, const struct event *event,
                      uint64_t pictures);
 
+/* The address of an event's picture; track NULL: of the one that stands for the event. Returns out.
+ */
+#define SNAPSHOT_ADDRESS_BYTES 160
+const char *event_snapshot_address(char out[SNAPSHOT_ADDRESS_BYTES], const struct uuid *event,
+                                   const struct uuid *track);
+
 /* What the bus carries for a change, and the outbox gives back: {"type":"event","data":{...}}. */
 void event_message_json(struct json *out, const char *event_json);

@@ -14,7 +14,7 @@ const char *const sql_text[SQL_COUNT] = {
         "end_us,"
         "                   wall_start_us, wall_end_us, score, level, seq)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
-        " ON CONFLICT (id) DO UPDATE SET closed = excluded.closed,"
+        " ON CONFLICT (id) DO UPDATE SET continues = excluded.continues, closed = excluded.closed,"
         "  close_reason = excluded.close_reason, revision = excluded.revision,"
         "  start_us = excluded.start_us, end_us = excluded.end_us,"
         "  wall_start_us = excluded.wall_start_us, wall_end_us = excluded.wall_end_us,"
@@ -61,11 +61,13 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_GET_EVENT] = "SELECT outbox.json FROM event CROSS JOIN outbox ON outbox.seq = event.seq"
                       " WHERE event.id = ?1",
     [SQL_READ_OUTBOX] = "SELECT seq, json FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    /* No bytes: a crash has taken the files. */
     [SQL_BEST_SNAPSHOT] =
         "SELECT snapshot.track FROM snapshot"
         " LEFT JOIN track ON track.event = snapshot.event AND track.id = snapshot.track"
-        " WHERE snapshot.event = ?1 ORDER BY track.confidence DESC, snapshot.track LIMIT 1",
-    [SQL_GET_SNAPSHOT] = "SELECT track FROM snapshot WHERE event = ?1 AND track = ?2",
+        " WHERE snapshot.event = ?1 AND snapshot.bytes > 0"
+        " ORDER BY track.confidence DESC, snapshot.track LIMIT 1",
+    [SQL_GET_SNAPSHOT] = "SELECT track FROM snapshot WHERE event = ?1 AND track = ?2 AND bytes > 0",
 
     /* --- keeping house --- */
 
@@ -75,6 +77,13 @@ const char *const sql_text[SQL_COUNT] = {
         " SELECT event.id, event.revision + 1, json_set(outbox.json, '$.state', 'closed',"
         "  '$.close_reason', ?2, '$.revision', event.revision + 1)"
         " FROM event JOIN outbox ON outbox.seq = event.seq WHERE event.id = ?1",
+    /* track_ids has the tracks in the same order. */
+    [SQL_NAME_PICTURE] =
+        "UPDATE outbox SET json = json_set(json, '$.snapshot', ?3, '$.tracks[' || named.key ||"
+        "  '].snapshot', ?4)"
+        " FROM (SELECT each.key FROM outbox, json_each(outbox.json, '$.track_ids') AS each"
+        "  WHERE outbox.seq = ?1 AND each.value = ?2 LIMIT 1) AS named"
+        " WHERE seq = ?1",
     [SQL_CRASHED_EVENT] =
         "UPDATE event SET closed = 1, close_reason = ?2, revision = revision + 1, seq = ?3"
         " WHERE id = ?1",

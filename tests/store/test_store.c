@@ -448,6 +448,50 @@ static void events_left_open_are_closed_at_the_next_start(void **state)
     CHECK_INT(fixture_logged(f, "closed 1 events"), 1);
 }
 
+/* The pictures of an opening come after its news, which therefore does not name them. */
+static void pictures_of_events_left_open_are_named(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    struct event *e = sample_event(f, "porch");
+    struct uuid id = e->id;
+    e->track_count = 3;
+    for (int i = 1; i < 3; i++) {
+        e->tracks[i] = e->tracks[0];
+        e->tracks[i].id = uuid7_new(&f->ids);
+    }
+    struct uuid with_picture = e->tracks[1].id, lost_picture = e->tracks[2].id;
+    e->tracks[1].picture = picture_new(64, 64);
+    e->tracks[2].picture = picture_new(64, 64);
+    e->tracks[2].confidence = 0.99f;
+    struct json expected, out;
+    json_init(&expected);
+    json_init(&out);
+    e->state = EVENT_CLOSED;
+    e->close_reason = CLOSE_CRASH;
+    e->revision = 1;
+    event_json_with(&expected, NULL, e, 1 << 1);
+    e->state = EVENT_OPEN;
+    e->revision = 0;
+    store_put_event(f->store, e);
+    store_flush(f->store);
+    char path[512];
+    for (int boxed = 0; boxed < 2; boxed++) {
+        CHECK(store_snapshot_path(f->reader, &id, &lost_picture, boxed, path, sizeof path, NULL));
+        CHECK_INT(unlink(path), 0);
+    }
+    fixture_close(f);
+    fixture_open(f);
+    CHECK(store_get_event(f->reader, &id, &out, NULL, NULL));
+    CHECK_STR(out.text, expected.text);
+    CHECK(size_of_snapshot(f, &id, &with_picture, true) > 0);
+    CHECK(size_of_snapshot(f, &id, NULL, true) > 0);
+    CHECK(!store_snapshot_path(f->reader, &id, &lost_picture, true, path, sizeof path, NULL));
+    json_done(&out);
+    json_done(&expected);
+}
+
 static void one_directory_has_one_writer(void **state)
 {
     (void)state;
@@ -499,6 +543,7 @@ int main(void)
         cmocka_unit_test(many_put_and_read_at_once),
         cmocka_unit_test(closing_keeps_what_was_put),
         cmocka_unit_test(events_left_open_are_closed_at_the_next_start),
+        cmocka_unit_test(pictures_of_events_left_open_are_named),
         cmocka_unit_test(one_directory_has_one_writer),
         cmocka_unit_test(a_directory_that_cannot_be_made),
     };
