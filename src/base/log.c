@@ -101,8 +101,9 @@ static void write_line(struct log_sink *sink, enum log_level level, const char *
                      *name ? ": " : "", text);
     } else {
         put_escaped(escaped, sizeof escaped, text);
-        n = snprintf(line, sizeof line, "time=%s level=%s part=\"%s\" msg=\"%s\"\n", when,
-                     log_level_names[level], name, escaped);
+        n = snprintf(line, sizeof line, "time=%s level=%s%s%s%s msg=\"%s\"\n", when,
+                     log_level_names[level], *name ? " part=\"" : "", name, *name ? "\"" : "",
+                     escaped);
     }
     n = MIN(n, (int)sizeof line - 1);
     pthread_mutex_lock(&sink->lock);

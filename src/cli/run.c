@@ -13,7 +13,8 @@ extern const struct embedded embedded_demo[];
 
 struct run_args {
     char config[256], data[256];
-    int port, log_level;
+    char port[8];
+    int log_level;
 };
 
 /* log_level_names behind "what the file says". */
@@ -26,7 +27,7 @@ static const struct opt run_flags[] = {
              "/etc/hsi/hsi.yaml; where there is none, the demonstration runs."},
     {"data", OPT_TEXT(struct run_args, data), .unit = "DIR",
      .help = "Keep events and pictures there, instead of storage.path."},
-    {"port", OPT_INT(struct run_args, port, -1, 65535), .def = "-1", .unit = "PORT",
+    {"port", OPT_TEXT(struct run_args, port), .unit = "PORT",
      .help = "Serve the page at this port, instead of server.port. 0 takes any free one."},
     {"log_level", OPT_ENUM(struct run_args, log_level, level_choices), .def = "configured",
      .unit = "LEVEL", .help = "How much to tell, instead of log_level."},
@@ -84,6 +85,13 @@ static bool load_demo(struct config *config)
     return false;
 }
 
+/* --port is the row of the file. */
+static bool set_port(const struct run_args *args, struct serve_conf *conf, struct err *err)
+{
+    return opt_parse(opt_find(&serve_section, "port", NULL), conf, args->port, err) ||
+           err_wrap(err, "--port");
+}
+
 /* Where the configuration comes from, and what the command line says over it. */
 struct origin {
     const struct run_args *args;
@@ -101,8 +109,8 @@ static bool load(void *ctx, struct config *ret)
         return false;
     if (args->data[0])
         STR_COPY(ret->store.path, args->data);
-    if (args->port >= 0)
-        ret->serve.port = args->port;
+    if (args->port[0])
+        (void)!set_port(args, &ret->serve, NULL); /* checked at the start */
     if (args->log_level > 0)
         ret->log_level = args->log_level - 1;
     log_sink_set_level(origin->sink, (enum log_level)ret->log_level);
@@ -143,6 +151,10 @@ static int run(const struct args_spec *spec, bool demo, int argc, char **argv)
     int code;
     if (!args_begin(spec, &args, argc, argv, &rest, &code))
         return code;
+    struct serve_conf unused;
+    struct err err = {0};
+    if (args.port[0] && !set_port(&args, &unused, &err))
+        return args_fail(&err);
     AUTO(log_sink_free)
     struct log_sink *sink = log_sink_new(STDERR_FILENO, LOG_INFO, &clock_real);
     struct origin origin = {.args = &args, .demo = demo, .sink = sink};

@@ -231,7 +231,11 @@ static void visit_zones(const struct tracker *t, struct follow *f, const struct 
 {
     struct track *track = &f->live.track;
     const struct zone_conf *zones = t->params.zones->items;
-    int64_t step_us = MIN(now->pts_us - track->last.pts_us, t->params.conf->max_gap_us);
+    int64_t step_us = now->pts_us - track->last.pts_us;
+    /* Where nobody looked nothing moved; where somebody looked and missed it, it may have been out.
+     */
+    if (f->misses > 0)
+        step_us = MIN(step_us, t->params.conf->max_gap_us);
     struct point foot = box_foot(now->box);
     for (int i = 0; i < t->params.zones->count && i < ZONES_MAX; i++) {
         struct zone_visit *visit = &track->zones[i];

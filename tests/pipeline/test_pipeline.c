@@ -353,7 +353,7 @@ static void an_undecodable_recording_is_a_failure(void **state)
     tear_down(&h);
 }
 
-static void a_detector_that_fails_stops_nothing(void **state)
+static void a_detector_that_fails_fails_the_analysis_at_its_end(void **state)
 {
     (void)state;
     struct home h;
@@ -361,7 +361,8 @@ static void a_detector_that_fails_stops_nothing(void **state)
     record(&h, 0, true, 60);
     run_to_the_end(&h);
     struct err err = {0};
-    CHECK(pipeline_result(h.pipeline, &err));
+    CHECK(!pipeline_result(h.pipeline, &err));
+    CHECK_CONTAINS(err.msg, "the detector failed on");
     CHECK_INT(pipeline_stats(h.pipeline).frames, 60);
     stop_within_a_second(&h);
     CHECK_INT(h.sink->changes, 0);
@@ -439,7 +440,7 @@ int main(void)
         cmocka_unit_test(cameras_do_not_mix),
         cmocka_unit_test(one_of_two_inputs_is_missing),
         cmocka_unit_test(an_undecodable_recording_is_a_failure),
-        cmocka_unit_test(a_detector_that_fails_stops_nothing),
+        cmocka_unit_test(a_detector_that_fails_fails_the_analysis_at_its_end),
         cmocka_unit_test(stopping_in_the_middle_closes_what_is_open),
         cmocka_unit_test(stopping_at_once),
         cmocka_unit_test(live_until_it_is_stopped),
