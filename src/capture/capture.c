@@ -139,7 +139,7 @@ static void set_state(struct capture *c, enum camera_state state, const char *re
         return;
     if (state == CAMERA_RETRYING)
         log_warn(&c->params.log, "%s; trying again", reason);
-    else if (state == CAMERA_ENDED && reason[0])
+    else if (state == CAMERA_ENDED && reason[0] && c->params.realtime)
         log_warn(&c->params.log, "%s; not watched any more", reason);
     else
         log_info(&c->params.log, "%s%s%s", camera_state_names[state], reason[0] ? ": " : "",

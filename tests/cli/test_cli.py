@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The command line as a person meets it: usage, typing mistakes, files that are not what they should be."""
+import json
 import os
 import shutil
 import subprocess
@@ -88,11 +89,57 @@ def not_a_video():
 
 
 @cases_of([
-    ('missing.mp4', 'no such file'), ('text.mp4', 'invalid data'), ('empty.mp4', 'invalid data'),
-    ('folder.mp4', 'is a folder'), ('http://127.0.0.1:9/x.mp4', 'rtsp://'),
+    ('missing.mp4', 'no such file'), ('folder.mp4', 'is a folder'), ('http://127.0.0.1:9/x.mp4', 'rtsp://'),
+    ('scene:street', 'seed'),
 ], 'analyze {}: names it, says why, exit 2')
 def _(name, why):
     expect(hsi('analyze', '--json', name, cwd=not_a_video()), 2, err=[name, why], quiet_out=True)
+
+
+@cases_of([('text.mp4',), ('empty.mp4',)], 'analyze {}: names it, says why, exit 1')
+def _(name):
+    here = not_a_video()
+    result = expect(hsi('analyze', name, cwd=here), 1, err=f'hsi: {name}: cannot open: invalid data', quiet_out=True)
+    assert result.err.count(name) == 1, result
+    doc = json.loads(expect(hsi('analyze', '--json', name, cwd=here), 1, err=name).out)
+    assert doc['events'] == doc['tracks'] == [] and len(doc['errors']) == 1, doc
+    assert doc['errors'][0]['input'] == name and doc['errors'][0]['message'].startswith('cannot open: '), doc
+
+
+@case('analyze: the password of an address that is refused stays secret')
+def _():
+    result = expect(hsi('analyze', 'http://admin:se#cret77@127.0.0.1:9/x'), 2, err='***@127.0.0.1', quiet_out=True)
+    assert 'cret77' not in result.err, result
+
+
+@case('analyze: bad inputs among good ones cost nothing but the exit code', data=True)
+def _():
+    here = not_a_video()
+    shutil.copy(data('dog.jpg'), os.path.join(here, 'dog.jpg'))
+    inputs = ['text.mp4', 'dog.jpg', 'empty.mp4']
+    result = expect(hsi('analyze', *inputs, cwd=here), 1, out='0 events; 1 frame',
+                    err=['hsi: text.mp4: cannot open', 'hsi: empty.mp4: cannot open'])
+    assert 'dog' not in result.err, result
+    doc = json.loads(expect(hsi('analyze', '--json', *inputs, cwd=here), 1).out)
+    assert [e['input'] for e in doc['errors']] == ['text.mp4', 'empty.mp4'] and doc['timing']['frames'] == 1, doc
+    assert json.loads(expect(hsi('analyze', '--json', 'dog.jpg', cwd=here), 0).out)['errors'] == []
+
+
+@case('analyze --config: with secrets beside it and a time zone of its own', data=True)
+def _():
+    here = folder()
+    path = write(os.path.join(here, 'hsi.yaml'),
+                 'cameras:\n  porch:\n    url: rtsp://cam/1\n    username: me\n    password: !secret porch\n'
+                 'risk:\n  timezone: Pacific/Auckland\n')
+    expect(hsi('analyze', '--config', path, data('dog.jpg')), 2, err="porch", quiet_out=True)
+    write(os.path.join(here, 'secrets.yaml'), 'porch: hush-hush\n', 0o600)
+    expect(hsi('analyze', '--config', path, data('dog.jpg')), 0, out='1 frame')
+
+
+@case('analyze --snapshots: a folder that cannot be made is noticed first')
+def _():
+    here = not_a_video()
+    expect(hsi('analyze', '--snapshots', 'text.mp4/x', 'scene', cwd=here), 1, err='text.mp4', quiet_out=True)
 
 
 @case('analyze: a missing second input is named', data=True)
@@ -119,7 +166,7 @@ def _():
     cut = os.path.join(folder(), 'cut.mp4')
     with open(data('person-walk.mp4'), 'rb') as whole, open(cut, 'wb') as part:
         part.write(whole.read(2_000))
-    expect(hsi('analyze', cut), 2, err='cut.mp4', quiet_out=True)
+    expect(hsi('analyze', cut), 1, err='cut.mp4', quiet_out=True)
 
 
 @case('analyze: a file name with colons and spaces is a file name', data=True)
@@ -204,6 +251,13 @@ def _():
     expect(hsi('model', 'test', 'small', data('dog.jpg'), env=env), 0, out=['dog', 'bicycle'])
     expect(hsi('model', 'test', 'smal', data('dog.jpg'), env=env), 2, err='smal')
     assert os.listdir(env['HSI_MODELS']) == ['small.onnx']
+
+
+@case('model install: what cannot be read to its end is not installed')
+def _():
+    env, here = clean_environment(), folder()
+    expect(hsi('model', 'install', here, '--name', 'folder', env=env), 1, err='cannot read', quiet_out=True)
+    assert os.listdir(env['HSI_MODELS']) == [], os.listdir(env['HSI_MODELS'])
 
 
 @case('a broken file does not replace a good model of the same name', data=True)

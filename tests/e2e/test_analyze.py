@@ -26,7 +26,7 @@ def result(model, attempt):
 @functools.cache
 def first_seconds(seconds):
     """The beginning of the clip, without the tag that says when it was recorded."""
-    path = os.path.join(folder(), 'start.mp4')
+    path = os.path.join(folder(), f'start-{seconds}.mp4')
     subprocess.run(['ffmpeg', '-v', 'error', '-t', str(seconds), '-i', data('person-walk.mp4'), '-c', 'copy',
                     '-map_metadata', '-1', path], check=True)
     return path
@@ -188,11 +188,21 @@ def _():
 @case('two recordings at once are two cameras', data=True)
 def _():
     here = folder()
-    paths = [shutil.copy(first_seconds(12), os.path.join(here, name)) for name in ('front door.mp4', 'yard.mp4')]
+    paths = [shutil.copy(first_seconds(12), os.path.join(here, name)) for name in ('yard.mp4', 'front door.mp4')]
     doc = analyze('--model', data('yolo26n-320.onnx'), *paths)
-    assert sorted(e['camera'] for e in doc['events']) == ['front_door', 'yard'], doc['events']
+    assert [e['camera'] for e in doc['events']] == ['yard', 'front_door'], doc['events']
+    assert [t['camera'] for t in doc['tracks']] == ['yard', 'front_door'], doc['tracks']
     spans = {(t['start_s'], t['end_s']) for t in doc['tracks']}
-    assert len(doc['tracks']) == 2 and len(spans) == 1, doc['tracks']
+    assert len(spans) == 1, doc['tracks']
+
+
+@case('recordings of one name are numbered, and come in the order they were given', data=True)
+def _():
+    paths = [shutil.copy(first_seconds(12), os.path.join(folder(), name))
+             for name in ('yard_2.mp4', 'yard.mp4', 'yard.mp4')]
+    doc = analyze('--model', data('yolo26n-320.onnx'), first_seconds(5), *paths)
+    assert [e['camera'] for e in doc['events']] == ['yard_2', 'yard', 'yard_3'], doc['events']
+    assert [t['camera'] for t in doc['tracks']] == ['yard_2', 'yard', 'yard_3'], doc['tracks']
 
 
 def jpeg_size(path):
