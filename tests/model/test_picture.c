@@ -186,9 +186,50 @@ static void labels(void **state)
     CHECK_STR(picture_label(text, "cat", -1), "cat 0 %");
 }
 
+static bool same_pixels(const struct frame *a, const struct frame *b)
+{
+    for (int p = 0; p < 3; p++)
+        for (int y = 0; y < (p ? (a->height + 1) / 2 : a->height); y++)
+            if (memcmp(a->plane[p] + (ptrdiff_t)y * a->stride[p],
+                       b->plane[p] + (ptrdiff_t)y * b->stride[p],
+                       (size_t)(p ? (a->width + 1) / 2 : a->width)) != 0)
+                return false;
+    return true;
+}
+
+/* What was found becomes boxes with label, score and colour, the best on top. */
+static void detections_and_tracks_are_drawn_as_boxes(void **state)
+{
+    (void)state;
+    AUTO(frame_unref) struct frame *f = plain(320, 240, 80, 128, 128);
+    struct detections found = {.count = 2,
+                               .items = {{{0.1f, 0.3f, 0.4f, 0.9f}, 0.93f, "person"},
+                                         {{0.3f, 0.4f, 0.8f, 0.8f}, 0.5f, "car"}}};
+    struct picture_box boxes[2] = {
+        {found.items[0].box, "person 93 %", KIND_PERSON},
+        {found.items[1].box, "car 50 %", KIND_VEHICLE},
+    };
+    AUTO(frame_unref) struct frame *drawn = picture_of_detections(f, &found);
+    AUTO(frame_unref) struct frame *both = picture_annotated(f, boxes, 2);
+    CHECK(drawn && both && same_pixels(drawn, both));
+    CHECK(!same_pixels(drawn, f));
+    AUTO(free_ptr) struct track *track = NEW(struct track);
+    STR_COPY(track->label, "person");
+    track->confidence = 0.99f;
+    track->best = (struct sighting){.box = found.items[0].box, .score = 0.93f};
+    track->last = (struct sighting){.box = found.items[1].box, .score = 0.2f};
+    AUTO(frame_unref) struct frame *one = picture_of_track(f, track);
+    AUTO(frame_unref) struct frame *first = picture_annotated(f, boxes, 1);
+    CHECK(one && first && same_pixels(one, first));
+    found.count = 0;
+    AUTO(frame_unref) struct frame *none = picture_of_detections(f, &found);
+    CHECK(none && same_pixels(none, f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(detections_and_tracks_are_drawn_as_boxes),
         cmocka_unit_test(colours_survive_range_and_matrix),
         cmocka_unit_test(scaled_keeps_proportions_and_stamps),
         cmocka_unit_test(cropped_holds_the_part),
