@@ -61,7 +61,9 @@ static char *event_as_json(const struct event *e)
     struct json j;
     json_init(&j);
     event_json(&j, NULL, e);
-    return json_take(&j);
+    char *text = json_take(&j);
+    json_done(&j);
+    return text;
 }
 
 static bool write_track(const struct findings *f, const struct track *track, struct err *err)
@@ -117,6 +119,7 @@ void findings_add_track(struct findings *f, int camera, const char *camera_name,
     pthread_mutex_lock(&f->lock);
     add(&f->tracks, &f->track_count, camera, live->track.first.pts_us, json_take(&j));
     pthread_mutex_unlock(&f->lock);
+    json_done(&j);
 }
 
 static int compare(const void *left, const void *right)
