@@ -16,10 +16,26 @@
 
 #define FIXTURE __attribute__((unused)) static
 
+/* Set by the test while the store's thread looks at it. */
+struct shared_clock {
+    struct clock clock;
+    atomic_llong now_us, now_wall_us;
+};
+
+FIXTURE int64_t shared_mono_us(const struct clock *clock)
+{
+    return atomic_load(&((const struct shared_clock *)clock)->now_us);
+}
+
+FIXTURE int64_t shared_wall_us(const struct clock *clock)
+{
+    return atomic_load(&((const struct shared_clock *)clock)->now_wall_us);
+}
+
 struct fixture {
     char dir[200];
     struct store_conf conf;
-    struct fake_clock clock;
+    struct shared_clock clock;
     struct uuid_gen ids;
     struct bus *bus;
     struct store *store; /* NULL while closed */
@@ -55,7 +71,9 @@ FIXTURE struct fixture *fixture_new(void)
     f->conf.keep_bytes = INT64_C(1) << 40;
     f->conf.snapshots = true;
     f->conf.group_us = 20 * US_PER_MS;
-    fake_clock_init(&f->clock, 1000 * US_PER_S, INT64_C(1785000000) * US_PER_S);
+    f->clock.clock = (struct clock){shared_mono_us, shared_wall_us};
+    atomic_init(&f->clock.now_us, 1000 * US_PER_S);
+    atomic_init(&f->clock.now_wall_us, INT64_C(1785000000) * US_PER_S);
     f->ids.clock = &f->clock.clock;
     f->bus = bus_new();
     char path[256];
