@@ -274,10 +274,22 @@ static bool prepare_reload(struct daemon *d, struct config *config, struct detec
     return false;
 }
 
+/* Rows of one value each, as server and storage have. */
+static bool same_options(const struct section *section, const void *a, const void *b)
+{
+    char text_a[1024], text_b[1024];
+    for (const struct opt *row = section->rows; row->name; row++)
+        if (opt_format(row, a, text_a, sizeof text_a) !=
+                opt_format(row, b, text_b, sizeof text_b) ||
+            strcmp(text_a, text_b) != 0)
+            return false;
+    return true;
+}
+
 static void warn_of_restart(const struct daemon *d, struct config *config)
 {
-    if (memcmp(&config->serve, &d->first->serve, sizeof config->serve) != 0 ||
-        memcmp(&config->store, &d->first->store, sizeof config->store) != 0)
+    if (!same_options(&serve_section, &config->serve, &d->first->serve) ||
+        !same_options(&store_section, &config->store, &d->first->store))
         log_warn(&d->log, "server and storage options apply at the next start");
     if (strcmp(config->risk.timezone, d->first->risk.timezone) != 0)
         log_warn(&d->log, "the time zone applies at the next start");

@@ -200,15 +200,16 @@ bool letterbox_fill(const struct letterbox *lb, const struct frame *frame, float
         scratch->painted_as = *lb;
     }
     struct yuv_matrix matrix = matrix_for(frame);
-    struct chroma_row chroma;
-    for (int y = 0; y < lb->scaled_height; y++) {
-        float *out = tensor + (ptrdiff_t)(lb->pad_y + y) * lb->width + lb->pad_x;
-        if (y % 2 == 0)
-            spread_chroma(p.plane[1] + (ptrdiff_t)(y / 2) * p.stride[1],
-                          p.plane[2] + (ptrdiff_t)(y / 2) * p.stride[2], lb->scaled_width, &matrix,
-                          &chroma);
-        add_luma(p.plane[0] + (ptrdiff_t)y * p.stride[0], matrix.cy, &chroma, lb->scaled_width, out,
-                 out + plane, out + 2 * plane);
+    struct chroma_row chroma = {0};
+    for (int y = 0; y < lb->scaled_height; y += 2) {
+        spread_chroma(p.plane[1] + (ptrdiff_t)(y / 2) * p.stride[1],
+                      p.plane[2] + (ptrdiff_t)(y / 2) * p.stride[2], lb->scaled_width, &matrix,
+                      &chroma);
+        for (int row = y; row < MIN(y + 2, lb->scaled_height); row++) {
+            float *out = tensor + (ptrdiff_t)(lb->pad_y + row) * lb->width + lb->pad_x;
+            add_luma(p.plane[0] + (ptrdiff_t)row * p.stride[0], matrix.cy, &chroma,
+                     lb->scaled_width, out, out + plane, out + 2 * plane);
+        }
     }
     return true;
 }

@@ -323,14 +323,15 @@ struct frame *picture_annotated(const struct frame *frame, const struct picture_
 
 struct frame *picture_of_detections(const struct frame *frame, const struct detections *found)
 {
-    struct picture_box boxes[DETECTIONS_MAX];
+    struct picture_box boxes[DETECTIONS_MAX] = {0};
     char texts[DETECTIONS_MAX][PICTURE_TEXT_BYTES];
-    for (int i = 0; i < found->count; i++) {
+    int count = MIN(found->count, DETECTIONS_MAX);
+    for (int i = 0; i < count; i++) {
         const struct detection *d = &found->items[i];
         boxes[i] = (struct picture_box){d->box, picture_label(texts[i], d->label, d->score),
                                         label_kind(d->label)};
     }
-    return picture_annotated(frame, boxes, found->count);
+    return picture_annotated(frame, boxes, count);
 }
 
 struct frame *picture_of_track(const struct frame *frame, const struct track *track)

@@ -83,6 +83,7 @@ static const char *status_text(int status)
 void reply_problem(struct reply *reply, int status, const char *detail, const char *hint)
 {
     reply_done(reply);
+    ASSERT(!reply->blob);
     reply->status = status;
     reply->type = "application/problem+json";
     struct json j;
