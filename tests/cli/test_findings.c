@@ -46,12 +46,13 @@ static void add_track(struct findings *f, int camera, int64_t start_s, const cha
 /* Checks that the texts follow each other. */
 static void check_order(const char *text, const char *const *parts)
 {
-    for (const char *p = text; *parts; parts++) {
-        p = strstr(p, *parts);
-        if (!p)
-            fail_msg("'%s' is missing or out of order in %s", *parts, text);
+    const char *rest = text;
+    for (; rest && *parts; parts++) {
+        rest = strstr(rest, *parts);
+        if (rest)
+            rest += strlen(*parts);
         else
-            p += strlen(*parts);
+            fail_msg("'%s' is missing or out of order in %s", *parts, text);
     }
 }
 
@@ -103,6 +104,15 @@ static void lines_for_people(void **state)
     findings_done(&f);
 }
 
+static struct frame *grey(int width, int height)
+{
+    struct frame *f = frame_alloc(width, height);
+    assert_non_null(f);
+    for (int p = 0; p < 3; p++)
+        memset(frame_plane_w(f, p), 128, (size_t)f->stride[p] * (size_t)(p ? height / 2 : height));
+    return f;
+}
+
 static void pictures_are_written_at_once(void **state)
 {
     (void)state;
@@ -113,11 +123,7 @@ static void pictures_are_written_at_once(void **state)
     e->track_count = 2; /* the second has no picture */
     STR_COPY(e->tracks[0].label, "person");
     e->tracks[0].id.bytes[0] = 7;
-    e->tracks[0].picture = frame_alloc(64, 48);
-    CHECK(e->tracks[0].picture != NULL);
-    for (int p = 0; p < 3; p++)
-        memset(frame_plane_w(e->tracks[0].picture, p), 128,
-               (size_t)e->tracks[0].picture->stride[p] * (p ? 24 : 48));
+    e->tracks[0].picture = grey(64, 48);
     findings_add_event(&f, e);
     CHECK_INT(f.failure.code, ERR_NONE);
     char id[UUID_TEXT_BYTES], path[600];
