@@ -7,7 +7,6 @@
 #include "cli/findings.h"
 #include "cli/progress.h"
 #include "pipeline/pipeline.h"
-#include "serve/parse.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -223,29 +222,18 @@ static void add_failure(struct analysis *a, const char *input, const char *msg)
     STR_COPY(f->msg, named ? msg + n + 2 : msg);
 }
 
-/* Each input that broke, with why. The pipeline tells the state of a camera as JSON only. */
+/* Each input that broke, and the detector if it did, with why. */
 static void collect_failures(struct analysis *a, struct pipeline *pipeline)
 {
-    struct err first = {0};
-    bool ok = pipeline_result(pipeline, &first);
-    struct json j;
-    json_init(&j);
-    for (int i = 0; i < a->config.cameras.count; i++) {
-        const char *input = config_camera(&a->config, i)->capture.url;
-        char reason[512];
-        json_reset(&j);
-        json_object(&j, NULL);
-        pipeline_camera_json(pipeline, i, &j);
-        json_end_object(&j);
-        if (member_text(j.text, j.bytes, NULL, "reason", reason, sizeof reason)) /* may be cut */
-            add_failure(a, input,
-                        strncmp(first.msg, reason, strlen(reason)) == 0 ? first.msg : reason);
-        else if (strstr(j.text, "\"frames\":0,"))
-            add_failure(a, input, "no picture could be decoded");
+    struct err err = {0};
+    for (int i = 0; i < a->config.cameras.count; i++)
+        if (!pipeline_input_result(pipeline, i, &err))
+            add_failure(a, config_camera(&a->config, i)->capture.url, err.msg);
+    int64_t failed = pipeline_stats(pipeline).failed_looks;
+    if (failed > 0) {
+        err_set(&err, ERR_INTERNAL, "the detector failed on %lld frames", (long long)failed);
+        add_failure(a, "", err.msg);
     }
-    json_done(&j);
-    if (!ok && a->failure_count == 0)
-        add_failure(a, "", first.msg);
 }
 
 static bool run_pipeline(struct analysis *a, struct err *err)

@@ -241,20 +241,25 @@ bool pipeline_wait_ended(struct pipeline *p, int64_t timeout_us)
     return ended;
 }
 
-bool pipeline_result(struct pipeline *p, struct err *err)
+static int64_t read_count(const atomic_llong *counter)
 {
-    for (int i = 0; i < p->camera_count; i++) {
-        const struct camera *c = &p->cameras[i];
-        if (c->capture && !capture_result(c->capture, err))
-            return false;
-        if (c->failure.code != ERR_NONE) {
-            *err = c->failure;
-            return false;
-        }
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+bool pipeline_input_result(struct pipeline *p, int camera, struct err *err)
+{
+    struct camera *c = &p->cameras[camera];
+    if (c->capture && !capture_result(c->capture, err))
+        return false;
+    pthread_mutex_lock(&c->live_lock);
+    struct err failure = c->failure;
+    pthread_mutex_unlock(&c->live_lock);
+    if (failure.code != ERR_NONE) {
+        *err = failure;
+        return false;
     }
-    int64_t failed = detect_stats(p->detect).failed;
-    if (failed > 0)
-        return err_set(err, ERR_INTERNAL, "the detector failed on %lld frames", (long long)failed);
+    if (read_count(&c->frames) == 0)
+        return err_set(err, ERR_INVALID, "no picture could be decoded");
     return true;
 }
 
@@ -275,11 +280,6 @@ struct frame *pipeline_camera_frame(struct pipeline *p, int camera, struct detec
     *ret_boxes = c->live_boxes;
     pthread_mutex_unlock(&c->live_lock);
     return frame;
-}
-
-static int64_t read_count(const atomic_llong *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 void pipeline_camera_json(struct pipeline *p, int camera, struct json *out)
@@ -323,6 +323,7 @@ struct pipeline_stats pipeline_stats(struct pipeline *p)
     }
     struct detect_stats detect = detect_stats(p->detect);
     s.overwritten = detect.overwritten;
+    s.failed_looks = detect.failed;
     s.infer_us = detect.infer_us;
     s.scene_us = read_count(&p->scene_us);
     s.risk_us = read_count(&p->risk_us);

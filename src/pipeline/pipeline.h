@@ -41,9 +41,8 @@ bool pipeline_stop(struct pipeline **pipeline);
 /* Waits until every input has ended or timeout_us is over; true if they have. */
 bool pipeline_wait_ended(struct pipeline *pipeline, int64_t timeout_us);
 
-/* After the inputs ended: false and err if one broke, or if the detector failed on a frame of a
- * recording. */
-bool pipeline_result(struct pipeline *pipeline, struct err *err);
+/* After the inputs ended: false and err if this one broke or showed no picture. */
+NODISCARD bool pipeline_input_result(struct pipeline *pipeline, int camera, struct err *err);
 
 /* Least share done of all inputs, 0..1; < 0 when unknown. Any thread, like all below. */
 double pipeline_progress(struct pipeline *pipeline);
@@ -58,7 +57,7 @@ NODISCARD struct frame *pipeline_camera_frame(struct pipeline *pipeline, int cam
 
 /* Time spent per stage, summed over cameras. */
 struct pipeline_stats {
-    int64_t frames, looks, skipped_packets, dropped_frames, overwritten;
+    int64_t frames, looks, skipped_packets, dropped_frames, overwritten, failed_looks;
     int64_t decode_us, motion_us, infer_us, scene_us, risk_us;
 };
 struct pipeline_stats pipeline_stats(struct pipeline *pipeline);

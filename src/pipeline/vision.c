@@ -103,12 +103,8 @@ static void set_failure(struct camera *c, const struct err *err)
 static void note_failure(struct camera *c, struct err *err)
 {
     c->broken = true;
-    if (c->pipeline->params.realtime) {
+    if (c->pipeline->params.realtime)
         log_err(&c->log, LOG_ERROR, err);
-    } else {
-        err_wrap(err, "%s", c->conf->capture.url);
-        redact_urls(err->msg);
-    }
     set_failure(c, err);
 }
 

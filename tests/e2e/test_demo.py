@@ -5,6 +5,7 @@ The cases tell one story in order: each builds on the state that the one before 
 """
 import os
 import signal
+import sqlite3
 import sys
 
 sys.dont_write_bytecode = True
@@ -74,6 +75,19 @@ def _():
     wait_for('refusal', lambda: errors_said() == 2, 10)
     assert names() == ['street', 'back']
     assert Story.watching.json('/health')['status'] == 'ok'
+
+
+@case('while nothing can be stored it says so, and catches up afterwards')
+def _():
+    stored = len(Story.watching.events())
+    lock = sqlite3.connect(os.path.join(Story.watching.store, 'hsi.db'), timeout=30, isolation_level=None)
+    lock.execute('BEGIN IMMEDIATE')
+    wait_for('complaint', lambda: Story.watching.json('/health')['status'] == 'degraded', PATIENCE_S)
+    assert Story.watching.json('/health')['reason']
+    lock.execute('ROLLBACK')
+    lock.close()
+    wait_for('recovery', lambda: Story.watching.json('/health')['status'] == 'ok', 20)
+    wait_for('what had to wait', lambda: len(Story.watching.events()) >= stored, 20)
 
 
 @case('Ctrl-C ends it in under two seconds, with nothing left open')

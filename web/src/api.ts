@@ -57,6 +57,7 @@ export interface Camera {
 
 export interface System {
     status: string;
+    reason?: string | null;
     version?: string;
     detector?: { name?: string; backend?: string; reason?: string | null; note?: string | null };
 }

@@ -11,6 +11,8 @@ function health(): Health {
     if (connection.value === 'connecting' || !camerasKnown.value)
         return { mood: 'busy', text: 'Connecting' };
     if (system.value?.status === 'starting') return { mood: 'busy', text: 'Starting' };
+    if (system.value?.status === 'degraded')
+        return { mood: 'bad', text: `Nothing can be stored: ${system.value.reason ?? 'unknown'}` };
     const list = cameras.value;
     if (list.length === 0) return { mood: 'busy', text: 'No cameras yet' };
     const offline = list.filter((camera) => (camera.state ?? 'online') !== 'online').length;
