@@ -254,8 +254,8 @@ static void nonsense_ends_the_connection(void **state)
     static const char *const cases[] = {
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-        "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+        ("GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+         "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"),
         "GET /ws/events HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n",
         "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello",
         "BREW /coffee HTTP/1.1\r\nHost: localhost\r\n\r\n",
