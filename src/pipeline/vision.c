@@ -42,8 +42,6 @@ static void look_or_pass(struct camera *c, struct frame *frame, struct observati
         /* Keep the beat, but do not make up for looks that were missed. */
         int64_t beat_us = c->next_look_us + step_us;
         c->next_look_us = rises || beat_us <= now_us ? now_us + step_us : beat_us;
-        if (o->motion.active)
-            c->next_look_us = MIN(c->next_look_us, now_us + step_us);
         count(&c->looks, 1);
     }
 }
