@@ -78,17 +78,22 @@ bool pool_start(int threads, enum role role, const char *name, struct pool **ret
     return true;
 }
 
-void pool_stop(struct pool **pool)
+void pool_join(struct pool *p)
 {
-    struct pool *p = *pool;
-    if (!p)
-        return;
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
     for (int i = 0; i < p->count; i++)
         thread_join(&p->threads[i]);
+}
+
+void pool_stop(struct pool **pool)
+{
+    struct pool *p = *pool;
+    if (!p)
+        return;
+    pool_join(p);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->work);
     free(p->threads);

@@ -27,7 +27,10 @@ struct strand {
 NODISCARD bool pool_start(int threads, enum role role, const char *name, struct pool **ret,
                           struct err *err);
 
-/* Finishes what has been woken, joins the workers, frees. No strand may be woken any more. */
+/* Finishes what has been woken and joins the workers. What is woken later is not run. */
+void pool_join(struct pool *pool);
+
+/* As pool_join, and frees. No strand may be woken any more. */
 void pool_stop(struct pool **pool);
 
 void strand_init(struct strand *strand, struct pool *pool, strand_fn *run, void *ctx);

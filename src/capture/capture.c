@@ -13,8 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-#define REASON_BYTES 192
-
 const char *const camera_state_names[] = {"connecting", "online", "retrying", "ended", NULL};
 static const char *const transport_names[] = {"tcp", "udp", NULL};
 
@@ -83,7 +81,7 @@ struct capture {
     pthread_cond_t woken; /* stop was set */
     /* protected by lock */
     enum camera_state state;
-    char reason[REASON_BYTES];
+    char reason[CAPTURE_REASON_BYTES];
 
     /* capture thread only; result also after the end packet */
     struct timeline timeline;
@@ -322,13 +320,13 @@ bool capture_join_within(struct capture **capture, int64_t timeout_us)
     return true;
 }
 
-enum camera_state capture_state(struct capture *c, char *reason, size_t reason_bytes)
+void capture_status(struct capture *c, struct capture_status *ret)
 {
+    *ret = (struct capture_status){.clock_offset_us = TIME_UNKNOWN};
     pthread_mutex_lock(&c->lock);
-    enum camera_state state = c->state;
-    str_copy(reason, reason_bytes, c->reason);
+    ret->state = c->state;
+    STR_COPY(ret->reason, c->reason);
     pthread_mutex_unlock(&c->lock);
-    return state;
 }
 
 double capture_progress(const struct capture *c)

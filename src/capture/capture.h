@@ -41,6 +41,8 @@ struct capture_ops {
      * damaged or cut off here; what was read before counts. */
     bool (*read)(void *priv, struct packet **ret, struct err *err);
     void (*close)(void *priv); /* also after a failed open */
+    /* After open or read has failed: by which name. NULL: the error's code has to do. */
+    enum camera_cause (*cause)(const void *priv);
     /* Whether the source itself sets the pace: its loss is worth reconnecting. */
     bool (*live)(const char *url);
     /* Whether the URL is the path of a file. */
@@ -52,6 +54,23 @@ extern const struct capture_ops capture_lavf, capture_scene;
 
 /* The table that serves the URL, by its scheme; lavf takes what nobody else does. */
 const struct capture_ops *capture_find(const char *url);
+
+/* What keeps the pictures away, by name. */
+enum camera_cause {
+    CAUSE_NONE,
+    CAUSE_REFUSED,      /* nobody listens there, or it is not reachable */
+    CAUSE_NAME,         /* the name means nothing to the name server */
+    CAUSE_DENIED,       /* wrong username or password */
+    CAUSE_MISSING,      /* the camera knows no such stream, the file is not there */
+    CAUSE_TIMEOUT,      /* connected, but no answer */
+    CAUSE_SILENT,       /* pictures came, then none for too long */
+    CAUSE_ENDED,        /* the camera ended the stream or reset the connection */
+    CAUSE_GARBAGE,      /* what came is no video we know */
+    CAUSE_NO_KEY_FRAME, /* packets come, but none that decoding could start with */
+    CAUSE_FROZEN,       /* pictures come, see enum view_state */
+    CAUSE_BLACK,
+};
+extern const char *const camera_cause_names[]; /* "none" "refused" "name" "denied" ... */
 
 enum camera_state {
     CAMERA_CONNECTING,
@@ -90,8 +109,20 @@ void capture_join(struct capture **capture);
  * server cannot be interrupted. It touches nothing but *capture and what its params borrow. */
 NODISCARD bool capture_join_within(struct capture **capture, int64_t timeout_us);
 
-/* What the camera is doing, and why if it is not online (into reason). Any thread. */
-enum camera_state capture_state(struct capture *capture, char *reason, size_t reason_bytes);
+#define CAPTURE_REASON_BYTES 192
+
+/* What the camera is doing. */
+struct capture_status {
+    enum camera_state state;
+    enum camera_cause cause; /* why it is not online */
+    char reason[CAPTURE_REASON_BYTES];
+    int64_t since_us; /* monotonic: in this state */
+    int64_t retry_us; /* monotonic: when it is tried again; 0: it is not waiting */
+    int64_t connections, losses, bytes;
+    int64_t clock_offset_us; /* camera's clock minus ours, by its sender reports; TIME_UNKNOWN */
+    int64_t jumps;           /* stamps that could not be believed */
+};
+void capture_status(struct capture *capture, struct capture_status *ret); /* any thread */
 
 /* Share of a file already read, 0..1, for progress; < 0 when unknown. Any thread. */
 double capture_progress(const struct capture *capture);

@@ -127,7 +127,8 @@ static bool try_model(const char *path, struct detector_info *ret, struct err *e
     AUTO(frame_unref) struct frame *grey = frame_alloc(ret->width, ret->height);
     struct motion_result motion = {0};
     struct detections found;
-    return grey && detector_run(detector, grey, &motion, &found, err);
+    struct look look = {grey, &motion, BOX_WHOLE, &found};
+    return grey && detector_run(detector, &look, 1, err);
 }
 
 static bool install(const char *source, const char *name, char *path, size_t path_bytes,
@@ -277,7 +278,8 @@ static int model_test(int argc, char **argv)
         return args_fail(&err);
     }
     int64_t before_us = clock_mono_us(&clock_real);
-    if (!detector_run(detector, frame, &motion, &found, &err))
+    struct look look = {frame, &motion, BOX_WHOLE, &found};
+    if (!detector_run(detector, &look, 1, &err))
         return args_fail(&err);
     double took_ms = (double)(clock_mono_us(&clock_real) - before_us) / 1000;
     for (int i = 0; i < found.count; i++) {

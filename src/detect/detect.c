@@ -1,9 +1,10 @@
 /* The stage: one slot per camera, one thread.
  *
  * A slot holds the newest observation of its camera. Here, and only here, a live system drops
- * frames: when inference is slower than the cameras, a newer frame takes the slot. Cameras are
- * served in turn, so none starves. Observations that need no inference pass through the same slot,
- * which keeps every camera's observations in time order. */
+ * frames: when inference is slower than the cameras, a newer frame takes the slot. What is to be
+ * kept is never displaced: whoever pushes it, or after it, is refused and told when to come again.
+ * Cameras are served in turn, so none starves. Observations that need no inference pass through the
+ * same slot, which keeps every camera's observations in time order. */
 #include "detect/detect.h"
 
 #include <pthread.h>
@@ -15,11 +16,12 @@ struct detect {
     struct thread *thread;
 
     pthread_mutex_t lock;
-    pthread_cond_t filled, emptied;
+    pthread_cond_t filled;
 
     /* protected by lock */
     struct observation **slots;
-    bool *gaps; /* per camera: an observation that gave way came after an interruption */
+    bool *refused; /* per camera: somebody waits for its slot */
+    bool *gaps;    /* per camera: an observation that gave way came after an interruption */
     bool stopping;
     struct detect_stats stats;
 
@@ -30,28 +32,35 @@ struct detect {
 
 #define FAILING_LOG_INTERVAL_US (60 * US_PER_S)
 
-/* The next filled slot in turn; NULL when stopping and none is left. */
+/* The next filled slot in turn, emptied; NULL: all are empty. Lock held. */
+static struct observation *take_slot(struct detect *d)
+{
+    for (int i = 0; i < d->params.cameras; i++) {
+        int camera = (d->turn + i) % d->params.cameras;
+        struct observation *o = d->slots[camera];
+        if (!o)
+            continue;
+        d->slots[camera] = NULL;
+        d->turn = (camera + 1) % d->params.cameras;
+        return o;
+    }
+    return NULL;
+}
+
+/* Waits for one; NULL when stopping and none is left. */
 static struct observation *next_observation(struct detect *d)
 {
     pthread_mutex_lock(&d->lock);
-    for (;;) {
-        for (int i = 0; i < d->params.cameras; i++) {
-            int camera = (d->turn + i) % d->params.cameras;
-            struct observation *o = d->slots[camera];
-            if (!o)
-                continue;
-            d->slots[camera] = NULL;
-            d->turn = (camera + 1) % d->params.cameras;
-            pthread_cond_broadcast(&d->emptied);
-            pthread_mutex_unlock(&d->lock);
-            return o;
-        }
-        if (d->stopping)
-            break;
+    struct observation *o;
+    while (!(o = take_slot(d)) && !d->stopping)
         pthread_cond_wait(&d->filled, &d->lock);
-    }
+    bool waited_for = o && d->refused[o->camera];
+    if (waited_for)
+        d->refused[o->camera] = false;
     pthread_mutex_unlock(&d->lock);
-    return NULL;
+    if (waited_for && d->params.emptied)
+        d->params.emptied(d->params.sink_ctx, o->camera);
+    return o;
 }
 
 static void look(struct detect *d, struct observation *o)
@@ -59,7 +68,10 @@ static void look(struct detect *d, struct observation *o)
     ASSERT_ON(ROLE_DETECT);
     struct err err = {0};
     int64_t before_us = clock_mono_us(d->params.clock);
-    o->analysed = detector_run(d->params.detector, o->frame, &o->motion, &o->detections, &err);
+    struct look look = {o->frame, &o->motion, BOX_WHOLE, &o->detections};
+    o->analysed = detector_run(d->params.detector, &look, 1, &err);
+    o->looked[0] = look.region;
+    o->looked_count = o->analysed;
     o->infer_us = clock_mono_us(d->params.clock) - before_us;
     pthread_mutex_lock(&d->lock);
     d->stats.inferences += o->analysed;
@@ -88,11 +100,11 @@ bool detect_start(const struct detect_params *params, struct detect **ret, struc
     struct detect *d = NEW(struct detect);
     d->params = *params;
     d->slots = xcalloc((size_t)params->cameras, sizeof(*d->slots));
+    d->refused = xcalloc((size_t)params->cameras, sizeof(*d->refused));
     d->gaps = xcalloc((size_t)params->cameras, sizeof(*d->gaps));
     d->failing_logged_us = -FAILING_LOG_INTERVAL_US;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->filled, NULL);
-    pthread_cond_init(&d->emptied, NULL);
     if (!thread_start(&d->thread, ROLE_DETECT, "detect", detect_main, d, err)) {
         detect_stop(&d);
         return false;
@@ -101,40 +113,38 @@ bool detect_start(const struct detect_params *params, struct detect **ret, struc
     return true;
 }
 
-/* Whether the observation may take the slot now; drops what gives way. Lock held. */
-static bool settle_slot(struct detect *d, struct observation *o, struct observation **ret_dropped)
+/* Puts the observation into its slot; gives what had to make room for it. Lock held. */
+static struct observation *settle(struct detect *d, struct observation *o)
 {
     struct observation *old = d->slots[o->camera];
-    if (!old)
-        return true;
-    if (d->params.lossless || o->end || old->end)
-        return false; /* must wait for the thread to take the old one */
-    *ret_dropped = old;
-    o->gap |= old->gap;
-    d->stats.overwritten += old->analyse;
-    return true;
-}
-
-void detect_push(struct detect *d, struct observation *o)
-{
-    struct observation *dropped = NULL;
-    pthread_mutex_lock(&d->lock);
-    struct observation *waiting = d->slots[o->camera];
-    bool yields = waiting && waiting->analyse && !o->analyse && !o->end && !d->params.lossless;
+    bool yields = old && old->analyse && !o->analyse;
     if (yields) {
         /* A picture nothing moves in must not push out one that is to be looked at. */
         d->gaps[o->camera] |= o->gap;
-        dropped = o;
-    } else {
-        o->gap |= d->gaps[o->camera];
-        d->gaps[o->camera] = false;
-        while (!settle_slot(d, o, &dropped))
-            pthread_cond_wait(&d->emptied, &d->lock);
-        d->slots[o->camera] = o;
-        pthread_cond_signal(&d->filled);
+        return o;
     }
+    o->gap |= d->gaps[o->camera] || (old && old->gap);
+    d->gaps[o->camera] = false;
+    d->slots[o->camera] = o;
+    d->stats.overwritten += old && old->analyse;
+    pthread_cond_signal(&d->filled);
+    return old;
+}
+
+bool detect_push(struct detect *d, struct observation **observation)
+{
+    struct observation *dropped = NULL;
+    struct observation *o = *observation;
+    pthread_mutex_lock(&d->lock);
+    const struct observation *old = d->slots[o->camera];
+    bool room = !old || (!old->keep && !o->keep);
+    if (room)
+        dropped = settle(d, TAKE(*observation));
+    else
+        d->refused[o->camera] = true;
     pthread_mutex_unlock(&d->lock);
     observation_free(&dropped);
+    return room;
 }
 
 void detect_stop(struct detect **detect)
@@ -151,8 +161,8 @@ void detect_stop(struct detect **detect)
         observation_free(&d->slots[i]);
     pthread_mutex_destroy(&d->lock);
     pthread_cond_destroy(&d->filled);
-    pthread_cond_destroy(&d->emptied);
     free(d->slots);
+    free(d->refused);
     free(d->gaps);
     free(d);
     *detect = NULL;

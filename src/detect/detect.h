@@ -29,11 +29,20 @@ struct label_conf {
     double threshold;
 };
 
+/* One part of one frame to look at. */
+struct look {
+    const struct frame *frame;
+    const struct motion_result *motion; /* what the gate saw in the whole frame */
+    struct box region;                  /* of the frame; {0, 0, 1, 1}: all of it */
+    struct detections *ret;             /* best first, boxes of the whole frame */
+};
+
 struct detector_info {
     char name[64];     /* "yolo26n-640", "motion only" */
     char backend[96];  /* "onnxruntime 1.30.0 cpu", "none" */
     char reason[256];  /* why it is not better: "no model configured"; empty if it is */
     int width, height; /* px, of the model's input; 0 for motion only */
+    int batch;         /* looks that one run may take, at least 1 */
     char note[256];    /* from the model's own metadata: "demonstration scene only"; may be empty */
 };
 
@@ -41,10 +50,8 @@ struct detector_ops {
     const char *name;
     size_t priv_size; /* zeroed before open */
     bool (*open)(void *priv, const struct detect_conf *conf, struct err *err);
-    /* What the frame shows. motion: what the gate saw. ret->items best first, boxes of the frame.
-     */
-    bool (*run)(void *priv, const struct frame *frame, const struct motion_result *motion,
-                struct detections *ret, struct err *err);
+    /* 1 to info.batch looks at once; all or none succeed. */
+    bool (*run)(void *priv, struct look *looks, int count, struct err *err);
     void (*describe)(const void *priv, struct detector_info *ret);
     void (*close)(void *priv); /* also after a failed open */
 };
@@ -59,9 +66,8 @@ NODISCARD bool detector_open(const struct detect_conf *conf, const struct detect
                              struct detector **ret, struct err *err);
 void detector_close(struct detector **detector);
 const struct detector_info *detector_info(const struct detector *detector);
-/* One frame, on the calling thread (one at a time). */
-NODISCARD bool detector_run(struct detector *detector, const struct frame *frame,
-                            const struct motion_result *motion, struct detections *ret,
+/* As the table's run; on the calling thread, one at a time. */
+NODISCARD bool detector_run(struct detector *detector, struct look *looks, int count,
                             struct err *err);
 
 /* The stage: its thread, its slots. */
@@ -71,7 +77,9 @@ typedef void detect_sink_fn(void *ctx, struct observation *observation); /* take
 struct detect_params {
     struct detector *detector; /* borrowed */
     int cameras;
-    bool lossless; /* analyze, replay: a full slot makes vision wait instead of being overwritten */
+    /* A camera's slot is free again, after a push had been refused. Any thread. NULL: nobody waits.
+     */
+    void (*emptied)(void *ctx, int camera);
     const struct clock *clock;
     struct log log;
     detect_sink_fn *sink;
@@ -79,12 +87,16 @@ struct detect_params {
 };
 NODISCARD bool detect_start(const struct detect_params *params, struct detect **ret,
                             struct err *err);
-/* Takes the observation. Vision's door; any thread. */
-void detect_push(struct detect *detect, struct observation *observation);
+/* Takes the observation, or refuses it (false, *observation untouched): when the slot holds one
+ * that is to be kept, or this one is to be kept and the slot is not free. emptied then says when to
+ * come again. Vision's door; any thread, but one at a time per camera. */
+NODISCARD bool detect_push(struct detect *detect, struct observation **observation);
 void detect_stop(struct detect **detect); /* finishes what is in the slots, joins, frees */
 
 struct detect_stats {
     int64_t inferences, overwritten, failed; /* overwritten: a newer frame took the slot */
+    int64_t stale;                           /* waited too long for their turn, not looked at */
+    int64_t regions;                         /* looks at parts; a frame may have several */
     int64_t infer_us;                        /* total */
 };
 struct detect_stats detect_stats(struct detect *detect); /* any thread */

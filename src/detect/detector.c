@@ -65,6 +65,7 @@ static struct detector *open_with(const struct detector_ops *ops, const struct d
         return NULL;
     }
     ops->describe(d->priv, &d->info);
+    ASSERT(d->info.batch >= 1);
     return d;
 }
 
@@ -119,9 +120,10 @@ const struct detector_info *detector_info(const struct detector *detector)
     return &detector->info;
 }
 
-bool detector_run(struct detector *detector, const struct frame *frame,
-                  const struct motion_result *motion, struct detections *ret, struct err *err)
+bool detector_run(struct detector *detector, struct look *looks, int count, struct err *err)
 {
-    ret->count = 0;
-    return detector->ops->run(detector->priv, frame, motion, ret, err);
+    ASSERT(count >= 1 && count <= detector->info.batch);
+    for (int i = 0; i < count; i++)
+        looks[i].ret->count = 0;
+    return detector->ops->run(detector->priv, looks, count, err);
 }

@@ -10,11 +10,12 @@ static bool motion_open(void *priv, const struct detect_conf *conf, struct err *
     return true;
 }
 
-static bool motion_run(void *priv, const struct frame *frame, const struct motion_result *motion,
-                       struct detections *ret, struct err *err)
+static bool motion_run(void *priv, struct look *looks, int count, struct err *err)
 {
-    (void)priv, (void)frame, (void)err;
-    ret->count = 0;
+    (void)priv, (void)err;
+    ASSERT(count == 1);
+    const struct motion_result *motion = looks->motion;
+    struct detections *ret = looks->ret;
     /* When the light changes, everything "moves". */
     for (int i = 0; i < motion->box_count && !motion->lighting; i++)
         ret->items[ret->count++] = (struct detection){
@@ -27,6 +28,7 @@ static void motion_describe(const void *priv, struct detector_info *ret)
     (void)priv;
     STR_COPY(ret->name, "motion only");
     STR_COPY(ret->backend, "none");
+    ret->batch = 1;
 }
 
 static void motion_close(void *priv)

@@ -414,11 +414,11 @@ static bool check_output(struct onnx *o, OrtValue *output, struct err *err)
     return ok;
 }
 
-static bool onnx_run(void *priv, const struct frame *frame, const struct motion_result *motion,
-                     struct detections *ret, struct err *err)
+static bool onnx_run(void *priv, struct look *looks, int count, struct err *err)
 {
-    (void)motion;
+    ASSERT(count == 1);
     struct onnx *o = priv;
+    const struct frame *frame = looks->frame;
     struct letterbox lb = letterbox_fit(frame->width, frame->height, o->width, o->height);
     if (!letterbox_fill(&lb, frame, o->tensor, &o->scratch))
         return err_set(err, ERR_EXHAUSTED, "no memory to scale a %dx%d picture", frame->width,
@@ -434,7 +434,7 @@ static bool onnx_run(void *priv, const struct frame *frame, const struct motion_
     bool ok = check_output(o, output, err) &&
               ort_ok(o, o->api->GetTensorMutableData(output, (void **)&values), "read output", err);
     if (ok)
-        yolo_decode(&o->layout, values, &lb, &o->classes, ret);
+        yolo_decode(&o->layout, values, &lb, &o->classes, looks->ret);
     o->api->ReleaseValue(output);
     return ok;
 }
@@ -446,6 +446,7 @@ static void onnx_describe(const void *priv, struct detector_info *ret)
     snprintf(ret->backend, sizeof ret->backend, "onnxruntime %s %s", o->version, o->provider);
     STR_COPY(ret->reason, o->fallback);
     STR_COPY(ret->note, o->note);
+    ret->batch = 1;
     ret->width = o->width;
     ret->height = o->height;
 }

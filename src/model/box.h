@@ -12,6 +12,8 @@ struct box {
     float x0, y0, x1, y1;
 };
 
+#define BOX_WHOLE ((struct box){0, 0, 1, 1}) /* all of the picture */
+
 static inline float box_width(struct box b)
 {
     return b.x1 - b.x0;

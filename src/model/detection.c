@@ -15,6 +15,7 @@ void observation_free(struct observation **observation)
     if (!*observation)
         return;
     frame_unref(&(*observation)->frame);
+    upload_unref(&(*observation)->upload);
     free(*observation);
     *observation = NULL;
 }

@@ -4,6 +4,7 @@
 #include "model/box.h"
 #include "model/frame.h"
 #include "model/label.h"
+#include "model/upload.h"
 
 #define DETECTIONS_MAX 100 /* of one frame, best first; YOLO26 itself stops at 300 */
 
@@ -29,6 +30,8 @@ struct motion_result {
     struct box boxes[MOTION_BOXES_MAX]; /* where, largest first */
 };
 
+#define LOOKED_MAX 4
+
 /* One frame after motion and, where it was worth it, detection. Travels from vision through detect
  * to scene; every camera's observations arrive in time order. One owner; gives its frame back. */
 struct observation {
@@ -36,11 +39,18 @@ struct observation {
     int64_t pts_us, wall_us;
     struct frame *frame; /* owned reference; NULL at the end of input */
     struct motion_result motion;
-    bool analyse;     /* vision wants the detector to look */
-    bool analysed;    /* the detector did look: no detection means nothing is there */
-    bool end;         /* end of this camera's input */
-    bool gap;         /* the picture was interrupted before this one */
-    int64_t infer_us; /* time the detector took, preprocessing included */
+    bool analyse;             /* vision wants the detector to look */
+    struct observation *next; /* for whoever keeps a list of them */
+    bool keep;                /* must not give way to a newer one: it is waited with instead */
+    bool still;               /* a picture of its own: what it shows counts at once */
+    bool blind;               /* no picture has come until pts_us */
+    bool end;                 /* end of this camera's input */
+    bool gap;                 /* the picture was interrupted before this one */
+    bool analysed;    /* the detector did look: no detection within looked means nothing is there */
+    int looked_count; /* where it looked; 0 unless analysed */
+    struct box looked[LOOKED_MAX];
+    int64_t infer_us;      /* time the detector took, preprocessing included */
+    struct upload *upload; /* shared; the file that ends here; NULL: none does */
     struct detections detections;
 };
 

@@ -25,6 +25,8 @@ struct frame {
     int width, height;       /* px, both even or the chroma is rounded up */
     const uint8_t *plane[3]; /* Y, U, V; U and V are (w+1)/2 x (h+1)/2 */
     int stride[3];           /* bytes */
+    bool key;                /* decoded from a packet that stands alone */
+    bool still;              /* a picture of its own, see struct packet */
     bool full_range;         /* 0..255 (JPEG) instead of 16..235 */
     bool bt709;              /* else BT.601 */
 

@@ -54,5 +54,6 @@ void packet_unref(struct packet **packet)
         return;
     av_packet_free(&p->av);
     stream_unref(&p->stream);
+    upload_unref(&p->upload);
     free(p);
 }

@@ -4,9 +4,7 @@
  * once queued. Memory: the AVPacket's buffer plus this struct. */
 #pragma once
 
-#include "base/clock.h"
-
-#include <stdatomic.h>
+#include "model/upload.h"
 
 struct AVPacket;
 struct AVCodecParameters;
@@ -27,7 +25,13 @@ struct packet {
     int64_t arrived_us;    /* monotonic clock, when it was received */
     bool key;              /* decoding can start here */
     bool gap;              /* packets before this one were lost: forget predictions */
-    bool end;              /* end of input: no more packets follow (av is NULL) */
+    bool recorded;         /* of a recording that waits for us: nothing of it may be dropped */
+    bool still; /* a picture of its own, not one of a film: what it shows counts at once */
+    bool large; /* much larger than usual between key frames: perhaps something moves */
+    bool blind; /* no picture: nothing else has come until pts_us (av is NULL) */
+    bool end;   /* end of input: no more packets follow (av is NULL) */
+    struct upload *upload; /* shared; what was before belongs to this file, which ends here (av is
+                              NULL); NULL for all other packets */
 };
 
 /* Takes params, also on failure. */
@@ -35,7 +39,7 @@ NODISCARD struct stream *stream_new(struct AVCodecParameters *params, int num, i
 struct stream *stream_ref(struct stream *stream);
 void stream_unref(struct stream **stream);
 
-/* Takes av; shares stream (may be NULL with av NULL, for an end packet). */
+/* Takes av; shares stream (both NULL for a packet without a picture). */
 NODISCARD struct packet *packet_new(struct AVPacket *av, struct stream *stream);
 struct packet *packet_ref(struct packet *packet);
 void packet_unref(struct packet **packet);

@@ -29,6 +29,8 @@ struct camera {
     bool was_active;
     bool gap; /* the next frame follows an interruption */
     int64_t next_look_us, last_sent_us;
+    struct observation *held; /* the slot was not free for them; oldest first */
+    struct observation **held_end;
     int64_t handed_us; /* time spent on the decoder's pictures, which is not decoding */
 
     /* scene thread only */
@@ -69,6 +71,7 @@ struct pipeline {
 /* vision.c. capture's door, on the capture thread; takes the packet. */
 void vision_receive(void *camera, struct packet *packet);
 strand_fn vision_run;
+void vision_slot_emptied(void *pipeline, int camera); /* detect's word that the slot is free */
 
 /* scene.c */
 void scene_receive(void *pipeline, struct observation *observation); /* detect's sink */

@@ -94,6 +94,7 @@ static void init_camera(struct pipeline *p, int index)
         .pictures = params->pictures,
     });
     c->batch = batch_new(&params->config->batch, index, c->conf->name, params->ids, send_event, c);
+    c->held_end = &c->held;
     strand_init(&c->strand, p->vision, vision_run, c);
 }
 
@@ -133,7 +134,7 @@ static bool start_stages(struct pipeline *p, struct err *err)
     struct detect_params detect = {
         .detector = params->detector,
         .cameras = MAX(p->camera_count, 1),
-        .lossless = !params->realtime,
+        .emptied = vision_slot_emptied,
         .clock = params->clock,
         .log = log_child(&params->log, "detect"),
         .sink = scene_receive,
@@ -171,6 +172,11 @@ bool pipeline_start(const struct pipeline_params *params, struct pipeline **ret,
 
 static void free_camera(struct camera *c)
 {
+    while (c->held) {
+        struct observation *next = c->held->next;
+        observation_free(&c->held);
+        c->held = next;
+    }
     decoder_free(&c->decoder);
     motion_free(&c->motion);
     tracker_free(&c->tracker);
@@ -208,8 +214,10 @@ bool pipeline_stop(struct pipeline **pipeline)
         return true;
     atomic_store_explicit(&p->stopping, true, memory_order_relaxed);
     bool clean = stop_captures(p) == 0;
+    if (p->vision)
+        pool_join(p->vision);
+    detect_stop(&p->detect); /* until then it may still wake a camera */
     pool_stop(&p->vision);
-    detect_stop(&p->detect);
     queue_close(p->observations);
     thread_join(&p->scene);
     queue_close(p->events);
@@ -285,18 +293,17 @@ struct frame *pipeline_camera_frame(struct pipeline *p, int camera, struct detec
 void pipeline_camera_json(struct pipeline *p, int camera, struct json *out)
 {
     struct camera *c = &p->cameras[camera];
-    char reason[192] = "";
-    enum camera_state state = CAMERA_ENDED;
+    struct capture_status status = {.state = CAMERA_ENDED};
     if (c->capture)
-        state = capture_state(c->capture, reason, sizeof reason);
+        capture_status(c->capture, &status);
     json_text(out, "name", c->conf->name);
     json_bool(out, "enabled", c->conf->enabled);
-    json_text(out, "state", camera_state_names[state]);
+    json_text(out, "state", camera_state_names[status.state]);
     pthread_mutex_lock(&c->live_lock);
-    if (!reason[0] && c->failure.code != ERR_NONE)
-        STR_COPY(reason, c->failure.msg); /* online, but nothing can be seen */
+    if (!status.reason[0] && c->failure.code != ERR_NONE)
+        STR_COPY(status.reason, c->failure.msg); /* online, but nothing can be seen */
     pthread_mutex_unlock(&c->live_lock);
-    json_text(out, "reason", reason[0] ? reason : NULL);
+    json_text(out, "reason", status.reason[0] ? status.reason : NULL);
     struct detections boxes;
     AUTO(frame_unref) struct frame *frame = pipeline_camera_frame(p, camera, &boxes);
     json_int(out, "width", frame ? frame->width : 0);

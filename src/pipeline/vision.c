@@ -29,6 +29,36 @@ void vision_receive(void *ctx, struct packet *packet)
     strand_wake(&c->strand);
 }
 
+/* Passes an observation on, or holds it until the slot is free: what came first goes first. */
+static void pass_on(struct camera *c, struct observation *o)
+{
+    o->keep |= o->end || !c->pipeline->params.realtime;
+    if (!c->held && detect_push(c->pipeline->detect, &o))
+        return;
+    *c->held_end = o;
+    c->held_end = &o->next;
+}
+
+/* False: the slot is still not free. The strand is woken when it is. */
+static bool pass_on_held(struct camera *c)
+{
+    while (c->held) {
+        struct observation *o = c->held;
+        struct observation *next = o->next;
+        if (!detect_push(c->pipeline->detect, &o))
+            return false;
+        c->held = next;
+    }
+    c->held_end = &c->held;
+    return true;
+}
+
+void vision_slot_emptied(void *ctx, int camera)
+{
+    struct pipeline *p = ctx;
+    strand_wake(&p->cameras[camera].strand);
+}
+
 static void look_or_pass(struct camera *c, struct frame *frame, struct observation *o)
 {
     const struct config *config = c->pipeline->params.config;
@@ -69,7 +99,7 @@ static void see_frame(struct camera *c, struct frame *frame)
     }
     c->last_sent_us = frame->pts_us;
     o->frame = frame;
-    detect_push(c->pipeline->detect, o);
+    pass_on(c, o);
 }
 
 /* decoder_sink_fn. */
@@ -87,7 +117,7 @@ static void end_camera(struct camera *c, int64_t pts_us)
     struct observation *o = observation_new(c->index);
     o->pts_us = pts_us;
     o->end = true;
-    detect_push(c->pipeline->detect, o);
+    pass_on(c, o);
 }
 
 static void set_failure(struct camera *c, const struct err *err)
@@ -135,6 +165,8 @@ bool vision_run(void *ctx)
     struct camera *c = ctx;
     ASSERT_ON(ROLE_VISION);
     for (int i = 0; i < PACKETS_PER_TURN; i++) {
+        if (!pass_on_held(c))
+            return false;
         AUTO(packet_unref) struct packet *packet = queue_try_pop(c->packets);
         if (!packet)
             return false;

@@ -9,7 +9,9 @@
 #include "base/opt.h"
 #include "base/thread.h"
 #include "bus/bus.h"
+#include "model/camera_event.h"
 #include "model/event.h"
+#include "model/parked.h"
 
 struct store_conf {
     char path[256];     /* directory; empty: $XDG_STATE_HOME/hsi or ~/.local/state/hsi */
@@ -51,6 +53,14 @@ void store_close(struct store **store);
  * the disk. News of an opening (revision 0) does not wait for them: they follow when nothing else
  * waits, and the event's next change names them. */
 void store_put_event(struct store *store, struct event *event);
+
+/* The same for what else is kept; each in the order of the calls, committed together with what
+ * waits. An upload's `stored` is set after its commit. Shares the upload; copies the rest. A
+ * camera's parked objects take the place of those put before. */
+void store_put_upload(struct store *store, struct upload *upload);
+void store_put_parked(struct store *store, const char *camera, const struct parked *items,
+                      int count);
+void store_put_camera_event(struct store *store, const struct camera_event *event);
 
 /* Waits until everything put before is committed, pictures too, or given up; for ever, if the disk
  * never recovers and nobody closes the store. */
@@ -104,6 +114,21 @@ NODISCARD bool store_read_outbox(struct store_reader *reader, int64_t after_seq,
 NODISCARD bool store_snapshot_path(struct store_reader *reader, const struct uuid *event,
                                    const struct uuid *track, bool boxed, char *out, size_t bytes,
                                    struct err *err);
+
+/* Whether this camera has sent this content before; *ret_refusal (160 bytes) says why it was
+ * refused then, empty if it was taken. ERR_NOT_FOUND: it is new. */
+NODISCARD bool store_find_upload(struct store_reader *reader, const char *camera,
+                                 const uint8_t sha256[UPLOAD_SHA256_BYTES],
+                                 char ret_refusal[UPLOAD_REFUSAL_BYTES], struct err *err);
+
+/* What store_put_parked kept last: up to PARKED_MAX items; none is no error. */
+NODISCARD bool store_read_parked(struct store_reader *reader, const char *camera,
+                                 struct parked items[PARKED_MAX], int *ret_count, struct err *err);
+
+/* Appends "items": [{id, camera, kind, ended, at, text}, ...], newest first. camera empty: all. */
+NODISCARD bool store_list_camera_events(struct store_reader *reader, const char *camera,
+                                        const struct uuid *before, int limit, struct json *out,
+                                        struct uuid *ret_next, struct err *err);
 
 /* One JSON form of an event everywhere: API, WebSocket, outbox, analyze. Picture addresses
  * ("snapshot" of a track) are null unless the store has put the picture on disk. Any thread. */

@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "base/uuid7.h"
 #include "model/event.h"
+#include "track/memory.h"
 
 #define TRACKS_MAX 128 /* alive at once per camera; more detections are ignored and counted */
 
@@ -24,6 +25,7 @@ struct live_track {
     bool confirmed;
     bool moved;  /* has been seen to move since it appeared */
     bool moving; /* confirmed, has moved, and is not stationary: what events are about */
+    bool parked; /* is a remembered still object, or has become one */
     bool seen;   /* in the observation just pushed */
     bool ended;  /* has left; reported once, with the observation that noticed */
 };
@@ -36,6 +38,7 @@ struct tracker_params {
     const struct track_conf *conf;
     const struct opt_map *zones, *lines;
     struct uuid_gen *ids;
+    struct memory *memory; /* NULL: nothing is remembered */
     bool pictures;
 };
 NODISCARD struct tracker *tracker_new(const struct tracker_params *params);

@@ -99,7 +99,10 @@ static void go(struct camera_test *t)
 
 static enum camera_state state_of(struct camera_test *t, char reason[256])
 {
-    return capture_state(t->capture, reason, 256);
+    struct capture_status status;
+    capture_status(t->capture, &status);
+    str_copy(reason, 256, status.reason);
+    return status.state;
 }
 
 static void a_recording_as_fast_as_it_goes(void **state)

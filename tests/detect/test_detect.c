@@ -13,6 +13,7 @@ struct out {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* protected by lock */
+    int emptied; /* how often a waited-for slot has become free */
     int count;
     struct seen {
         int camera;
@@ -33,6 +34,16 @@ static void write_down(void *ctx, struct observation *o)
     observation_free(&o);
 }
 
+static void hear_emptied(void *ctx, int camera)
+{
+    (void)camera;
+    struct out *out = ctx;
+    pthread_mutex_lock(&out->lock);
+    out->emptied++;
+    pthread_cond_broadcast(&out->changed);
+    pthread_mutex_unlock(&out->lock);
+}
+
 static void wait_out(struct out *out, int count)
 {
     pthread_mutex_lock(&out->lock);
@@ -42,8 +53,9 @@ static void wait_out(struct out *out, int count)
 }
 
 struct stage {
+    bool lossless;
     struct out *out;
-    struct gate gate;
+    struct turnstile gate;
     struct detector *detector;
     struct detect *detect;
 };
@@ -51,10 +63,11 @@ struct stage {
 static void start_stage(struct stage *s, const struct detector_ops *ops, const char *model,
                         int cameras, bool lossless)
 {
+    s->lossless = lossless;
     s->out = NEW(struct out);
     pthread_mutex_init(&s->out->lock, NULL);
     pthread_cond_init(&s->out->changed, NULL);
-    gate_init(&s->gate);
+    turnstile_init(&s->gate);
     struct detect_conf conf;
     opt_defaults(&detect_section, &conf);
     STR_COPY(conf.model, model);
@@ -63,7 +76,7 @@ static void start_stage(struct stage *s, const struct detector_ops *ops, const c
         fail_msg("%s", err.msg);
     struct detect_params params = {.detector = s->detector,
                                    .cameras = cameras,
-                                   .lossless = lossless,
+                                   .emptied = hear_emptied,
                                    .clock = &clock_real,
                                    .sink = write_down,
                                    .sink_ctx = s->out};
@@ -75,7 +88,7 @@ static void stop_stage(struct stage *s)
     detect_stop(&s->detect);
     CHECK(!s->detect);
     detector_close(&s->detector);
-    gate_done(&s->gate);
+    turnstile_done(&s->gate);
     pthread_mutex_destroy(&s->out->lock);
     pthread_cond_destroy(&s->out->changed);
     free(s->out);
@@ -88,11 +101,21 @@ static void push(struct stage *s, int camera, int64_t pts_us, enum what what)
     struct observation *o = observation_new(camera);
     o->pts_us = pts_us;
     if (what != END)
-        o->frame = gate_frame(&s->gate, camera, pts_us);
+        o->frame = turnstile_frame(&s->gate, camera, pts_us);
     o->analyse = what == LOOK;
     o->gap = what == GAP_BEAT;
     o->end = what == END;
-    detect_push(s->detect, o);
+    o->keep = s->lossless || o->end;
+    int heard = 0;
+    while (!detect_push(s->detect, &o)) {
+        CHECK(o);
+        pthread_mutex_lock(&s->out->lock);
+        while (s->out->emptied == heard)
+            pthread_cond_wait(&s->out->changed, &s->out->lock);
+        heard = s->out->emptied;
+        pthread_mutex_unlock(&s->out->lock);
+    }
+    CHECK(!o);
 }
 
 static void check_out(struct stage *s, const char *expected)
@@ -115,11 +138,11 @@ static void live_the_newest_wins(void **state)
     struct stage s;
     start_stage(&s, &detector_gated, "", 1, false);
     push(&s, 0, 1, LOOK);
-    gate_wait_arrived(&s.gate, 1);
+    turnstile_wait_arrived(&s.gate, 1);
     push(&s, 0, 2, LOOK);
     push(&s, 0, 3, LOOK);
     push(&s, 0, 4, LOOK);
-    gate_open(&s.gate, 2);
+    turnstile_open(&s.gate, 2);
     wait_out(s.out, 2);
     struct detect_stats stats = detect_stats(s.detect);
     CHECK_INT(stats.overwritten, 2);
@@ -148,10 +171,10 @@ static void what_nobody_looks_at_gives_way(void **state)
         struct stage s;
         start_stage(&s, &detector_gated, "", 1, false);
         push(&s, 0, 1, LOOK);
-        gate_wait_arrived(&s.gate, 1);
+        turnstile_wait_arrived(&s.gate, 1);
         push(&s, 0, 2, cases[i].first);
         push(&s, 0, 3, cases[i].second);
-        gate_open(&s.gate, 2);
+        turnstile_open(&s.gate, 2);
         wait_out(s.out, 2);
         CHECK_INT(detect_stats(s.detect).overwritten, cases[i].overwritten);
         check_out(&s, cases[i].expected);
@@ -166,10 +189,10 @@ static void the_word_of_a_gap_is_not_lost(void **state)
     struct stage s;
     start_stage(&s, &detector_gated, "", 2, false);
     push(&s, 0, 1, LOOK);
-    gate_wait_arrived(&s.gate, 1);
+    turnstile_wait_arrived(&s.gate, 1);
     push(&s, 0, 2, LOOK);
     push(&s, 0, 3, GAP_BEAT);
-    gate_open(&s.gate, 3);
+    turnstile_open(&s.gate, 3);
     wait_out(s.out, 2);
     push(&s, 1, 1, BEAT);
     wait_out(s.out, 3);
@@ -195,12 +218,12 @@ static void the_end_is_never_lost(void **state)
         struct stage s;
         start_stage(&s, &detector_gated, "", 1, false);
         push(&s, 0, 1, LOOK);
-        gate_wait_arrived(&s.gate, 1);
+        turnstile_wait_arrived(&s.gate, 1);
         push(&s, 0, 2, before[i]);
         struct thread *pusher;
         CHECK(thread_start(&pusher, ROLE_NONE, "pusher", push_the_end, &s, NULL));
         CHECK(!thread_join_within(&pusher, 20 * US_PER_MS)); /* waits for room */
-        gate_open(&s.gate, 2);
+        turnstile_open(&s.gate, 2);
         thread_join(&pusher);
         wait_out(s.out, 3);
         check_out(&s, before[i] == LOOK ? "a1! a2! a9." : "a1! a2 a9.");
@@ -229,7 +252,7 @@ static void lossless_keeps_everything_in_order(void **state)
     enum { CAMERAS = 3 };
     struct stage s;
     start_stage(&s, &detector_gated, "", CAMERAS, true);
-    gate_open(&s.gate, CAMERAS * MANY);
+    turnstile_open(&s.gate, CAMERAS * MANY);
     struct pusher pushers[CAMERAS];
     struct thread *threads[CAMERAS];
     for (int i = 0; i < CAMERAS; i++) {
@@ -259,14 +282,14 @@ static void cameras_take_turns(void **state)
     struct stage s;
     start_stage(&s, &detector_gated, "", 3, false);
     push(&s, 0, 1, LOOK);
-    gate_wait_arrived(&s.gate, 1);
+    turnstile_wait_arrived(&s.gate, 1);
     push(&s, 2, 1, LOOK);
     push(&s, 0, 2, LOOK);
     push(&s, 1, 1, LOOK);
-    gate_open(&s.gate, 1); /* 0 is done, 1 is next */
-    gate_wait_arrived(&s.gate, 2);
+    turnstile_open(&s.gate, 1); /* 0 is done, 1 is next */
+    turnstile_wait_arrived(&s.gate, 2);
     push(&s, 1, 2, LOOK); /* would overtake 2 and 0 */
-    gate_open(&s.gate, 4);
+    turnstile_open(&s.gate, 4);
     wait_out(s.out, 5);
     check_out(&s, "a1! b1! c1! a2! b2!");
     stop_stage(&s);
@@ -278,10 +301,10 @@ static void stopping_finishes_what_is_in_the_slots(void **state)
     struct stage s;
     start_stage(&s, &detector_gated, "", 2, false);
     push(&s, 0, 1, LOOK);
-    gate_wait_arrived(&s.gate, 1);
+    turnstile_wait_arrived(&s.gate, 1);
     push(&s, 0, 2, LOOK);
     push(&s, 1, 2, BEAT);
-    gate_open(&s.gate, 2);
+    turnstile_open(&s.gate, 2);
     detect_stop(&s.detect);
     check_out(&s, "a1! b2 a2!");
     stop_stage(&s);
@@ -335,13 +358,14 @@ static void motion_only(void **state)
     struct motion_result motion = {.active = true, .box_count = MOTION_BOXES_MAX};
     for (int i = 0; i < MOTION_BOXES_MAX; i++)
         motion.boxes[i] = (struct box){0.01f * (float)i, 0.2f, 0.5f, 0.6f};
-    CHECK(detector_run(d, NULL, &motion, found, NULL));
+    struct look look = {.motion = &motion, .region = BOX_WHOLE, .ret = found};
+    CHECK(detector_run(d, &look, 1, NULL));
     CHECK_INT(found->count, MOTION_BOXES_MAX);
     CHECK_STR(found->items[3].label, "motion");
     CHECK_INT(label_kind(found->items[3].label), KIND_OTHER);
     CHECK_NEAR(found->items[3].box.x0, 0.03, 1e-6);
     motion.lighting = true;
-    CHECK(detector_run(d, NULL, &motion, found, NULL));
+    CHECK(detector_run(d, &look, 1, NULL));
     CHECK_INT(found->count, 0);
     detector_close(&d);
 }

@@ -31,10 +31,11 @@ static void find_bright(const struct frame *frame, int *x0, int *y0, int *x1, in
             }
 }
 
-static bool bright_run(void *priv, const struct frame *frame, const struct motion_result *motion,
-                       struct detections *ret, struct err *err)
+static bool bright_run(void *priv, struct look *looks, int count, struct err *err)
 {
-    (void)motion;
+    ASSERT(count == 1);
+    const struct frame *frame = looks->frame;
+    struct detections *ret = looks->ret;
     const struct bright *b = priv;
     if (b->fails)
         return err_set(err, ERR_INTERNAL, "the double was told to fail");
@@ -56,6 +57,7 @@ static void bright_describe(const void *priv, struct detector_info *ret)
     (void)priv;
     STR_COPY(ret->name, "bright");
     STR_COPY(ret->backend, "double");
+    ret->batch = 1;
 }
 
 static void nothing_to_close(void *priv)
@@ -78,17 +80,16 @@ static bool gated_open(void *priv, const struct detect_conf *conf, struct err *e
     return true;
 }
 
-static bool gated_run(void *priv, const struct frame *frame, const struct motion_result *motion,
-                      struct detections *ret, struct err *err)
+static bool gated_run(void *priv, struct look *looks, int count, struct err *err)
 {
-    (void)priv, (void)motion, (void)ret, (void)err;
-    struct gate *gate = frame->backing;
-    pthread_mutex_lock(&gate->lock);
-    int look = gate->arrived++;
-    pthread_cond_broadcast(&gate->changed);
-    while (look >= gate->allowed)
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    pthread_mutex_unlock(&gate->lock);
+    (void)priv, (void)count, (void)err;
+    struct turnstile *turnstile = looks->frame->backing;
+    pthread_mutex_lock(&turnstile->lock);
+    int look = turnstile->arrived++;
+    pthread_cond_broadcast(&turnstile->changed);
+    while (look >= turnstile->allowed)
+        pthread_cond_wait(&turnstile->changed, &turnstile->lock);
+    pthread_mutex_unlock(&turnstile->lock);
     return true;
 }
 
@@ -101,48 +102,48 @@ const struct detector_ops detector_gated = {
     .close = nothing_to_close,
 };
 
-void gate_init(struct gate *gate)
+void turnstile_init(struct turnstile *turnstile)
 {
-    *gate = (struct gate){.arrived = 0};
-    pthread_mutex_init(&gate->lock, NULL);
-    pthread_cond_init(&gate->changed, NULL);
+    *turnstile = (struct turnstile){.arrived = 0};
+    pthread_mutex_init(&turnstile->lock, NULL);
+    pthread_cond_init(&turnstile->changed, NULL);
 }
 
-void gate_done(struct gate *gate)
+void turnstile_done(struct turnstile *turnstile)
 {
-    pthread_mutex_destroy(&gate->lock);
-    pthread_cond_destroy(&gate->changed);
+    pthread_mutex_destroy(&turnstile->lock);
+    pthread_cond_destroy(&turnstile->changed);
 }
 
-void gate_open(struct gate *gate, int looks)
+void turnstile_open(struct turnstile *turnstile, int looks)
 {
-    pthread_mutex_lock(&gate->lock);
-    gate->allowed += looks;
-    pthread_cond_broadcast(&gate->changed);
-    pthread_mutex_unlock(&gate->lock);
+    pthread_mutex_lock(&turnstile->lock);
+    turnstile->allowed += looks;
+    pthread_cond_broadcast(&turnstile->changed);
+    pthread_mutex_unlock(&turnstile->lock);
 }
 
-void gate_wait_arrived(struct gate *gate, int looks)
+void turnstile_wait_arrived(struct turnstile *turnstile, int looks)
 {
-    pthread_mutex_lock(&gate->lock);
-    while (gate->arrived < looks)
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    pthread_mutex_unlock(&gate->lock);
+    pthread_mutex_lock(&turnstile->lock);
+    while (turnstile->arrived < looks)
+        pthread_cond_wait(&turnstile->changed, &turnstile->lock);
+    pthread_mutex_unlock(&turnstile->lock);
 }
 
-static void keep_gate(void *backing)
+static void keep_turnstile(void *backing)
 {
     (void)backing;
 }
 
-struct frame *gate_frame(struct gate *gate, int camera, int64_t pts_us)
+struct frame *turnstile_frame(struct turnstile *turnstile, int camera, int64_t pts_us)
 {
     struct frame_pool *pool = frame_pool_new(1);
     struct frame *f = frame_from_pool(pool);
     frame_pool_unref(&pool);
     f->camera = camera;
     f->pts_us = pts_us;
-    f->backing = gate;
-    f->release = keep_gate;
+    f->backing = turnstile;
+    f->release = keep_turnstile;
     return f;
 }

@@ -11,20 +11,21 @@
 extern const struct detector_ops detector_bright;
 
 /* Stops at every look until the test lets it go on, so that the stage's slots can be filled behind
- * it. The frames given to it must come from gate_frame. */
+ * it. The frames given to it must come from turnstile_frame. */
 extern const struct detector_ops detector_gated;
 
-struct gate {
+struct turnstile {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* protected by lock */
     int arrived; /* looks that have begun */
     int allowed; /* looks that may end */
 };
-void gate_init(struct gate *gate);
-void gate_done(struct gate *gate);
-void gate_open(struct gate *gate, int looks); /* lets so many more looks end */
-void gate_wait_arrived(struct gate *gate, int looks);
+void turnstile_init(struct turnstile *turnstile);
+void turnstile_done(struct turnstile *turnstile);
+void turnstile_open(struct turnstile *turnstile, int looks); /* lets so many more looks end */
+void turnstile_wait_arrived(struct turnstile *turnstile, int looks);
 
-/* A frame without pixels that tells detector_gated its gate (borrowed for the frame's life). */
-NODISCARD struct frame *gate_frame(struct gate *gate, int camera, int64_t pts_us);
+/* A frame without pixels that tells detector_gated its turnstile (borrowed for the frame's life).
+ */
+NODISCARD struct frame *turnstile_frame(struct turnstile *turnstile, int camera, int64_t pts_us);
