@@ -29,6 +29,7 @@ static const struct opt config_rows[] = {
      .flags = OPT_LIVE, .help = "How much is written to the log."},
     {"cameras", OPT_MAP(struct config, cameras, &camera_section, CAMERAS_MAX),
      .flags = OPT_REQUIRED | OPT_LIVE, .help = "The cameras, each below a name of your choice."},
+    {"decode", OPT_GROUP(struct config, decode, &decode_section), .flags = OPT_LIVE},
     {"detect", OPT_GROUP(struct config, detect, &detect_section), .flags = OPT_LIVE},
     {"track", OPT_GROUP(struct config, track, &track_section), .flags = OPT_LIVE},
     {"batch", OPT_GROUP(struct config, batch, &batch_section), .flags = OPT_LIVE},

@@ -5,6 +5,7 @@
 #include "base/conf/conf.h"
 #include "batch/batch.h"
 #include "capture/capture.h"
+#include "decode/decode.h"
 #include "detect/detect.h"
 #include "model/zone.h"
 #include "motion/motion.h"
@@ -28,6 +29,7 @@ struct config {
     int log_level; /* enum log_level */
     struct serve_conf serve;
     struct store_conf store;
+    struct decode_conf decode;
     struct detect_conf detect;
     struct track_conf track;
     struct batch_conf batch;

@@ -1,6 +1,7 @@
 #include "decode/decode.h"
 
-#include <libavcodec/avcodec.h>
+#include "decode/hardware.h"
+
 #include <libavformat/avformat.h>
 #include <libavutil/pixdesc.h>
 #include <libyuv.h>
@@ -12,10 +13,34 @@
 /* What rode in with a packet and is wanted again with its picture. */
 struct stamps {
     int64_t pts_us, wall_us, arrived_us;
+    bool still;
+};
+
+/* Pictures in a row that hardware may fail to give before software takes over. */
+#define HARDWARE_FAILURES_MAX 3
+
+static const struct opt decode_rows[] = {
+    {"hardware", OPT_ENUM(struct decode_conf, hardware, decode_hardware_names), .def = "auto",
+     .help =
+         "Where pictures are decoded. auto takes what this machine has, and software where that "
+         "does not work."},
+    {"device", OPT_TEXT(struct decode_conf, device),
+     .help = "Which graphics device, where there are several: /dev/dri/renderD129."},
+    {0},
+};
+
+const struct section decode_section = {
+    .name = "decode",
+    .help = "Turning a camera's stream into pictures.",
+    .bytes = sizeof(struct decode_conf),
+    .rows = decode_rows,
 };
 
 struct decoder {
     int camera;
+    const struct decode_conf *conf; /* NULL: software */
+    struct hardware hardware;
+    int failures; /* of the hardware, in a row */
     struct frame_pool *pool;
     AVCodecContext *codec;
     struct stream *stream;                /* what codec was opened for */
@@ -23,13 +48,17 @@ struct decoder {
     AVPacket *carrier;                    /* a packet's data under our own stamp */
     struct stamps stamps[DECODER_STAMPS]; /* ring, newest at stamp_next - 1 */
     unsigned stamp_next;
+    bool software_next; /* the hardware has failed: open anew at the next key frame */
     int64_t frames, damaged, no_memory;
 };
 
-struct decoder *decoder_new(int camera, int pool_frames)
+struct decoder *decoder_new(int camera, int pool_frames, const struct decode_conf *conf)
 {
     struct decoder *d = NEW(struct decoder);
     d->camera = camera;
+    d->conf = conf;
+    d->hardware.kind = DECODE_OFF;
+    d->hardware.format = AV_PIX_FMT_NONE;
     d->pool = frame_pool_new(pool_frames);
     d->picture = av_frame_alloc();
     d->carrier = av_packet_alloc();
@@ -43,6 +72,7 @@ void decoder_free(struct decoder **decoder)
     if (!d)
         return;
     avcodec_free_context(&d->codec);
+    hardware_done(&d->hardware);
     av_frame_free(&d->picture);
     av_packet_free(&d->carrier);
     stream_unref(&d->stream);
@@ -51,9 +81,10 @@ void decoder_free(struct decoder **decoder)
     *decoder = NULL;
 }
 
-static bool open_codec(const AVCodecParameters *params, AVCodecContext **ret, struct err *err)
+static bool open_codec(struct decoder *d, const AVCodecParameters *params, struct err *err)
 {
-    const AVCodec *codec = avcodec_find_decoder(params->codec_id);
+    const AVCodec *codec = d->hardware.codec ? d->hardware.codec
+                                             : avcodec_find_decoder(params->codec_id);
     if (!codec)
         return err_set(err, ERR_INVALID, "no decoder for codec %s",
                        avcodec_get_name(params->codec_id));
@@ -65,6 +96,7 @@ static bool open_codec(const AVCodecParameters *params, AVCodecContext **ret, st
     /* Without reordered pictures there is no reason to hold one back. */
     if (params->video_delay == 0)
         context->flags |= AV_CODEC_FLAG_LOW_DELAY;
+    hardware_attach(&d->hardware, context);
     if (rc >= 0)
         rc = avcodec_open2(context, codec, NULL);
     if (rc < 0) {
@@ -72,7 +104,7 @@ static bool open_codec(const AVCodecParameters *params, AVCodecContext **ret, st
         return err_set(err, ERR_INVALID, "cannot decode %s: %s", avcodec_get_name(params->codec_id),
                        av_err2str(rc));
     }
-    *ret = context;
+    d->codec = context;
     return true;
 }
 
@@ -189,6 +221,45 @@ static struct stamps stamps_of(const struct decoder *d, int64_t pts_us)
     return d->stamps[(d->stamp_next - 1) % DECODER_STAMPS];
 }
 
+/* A blank frame from the pool with the picture in it. NULL with err untouched: dropped, and
+ * counted.
+ */
+static struct frame *take_picture(struct decoder *d, struct err *err)
+{
+    AUTO(frame_unref) struct frame *f = frame_from_pool(d->pool);
+    if (!f)
+        return NULL;
+    struct stamps stamps = stamps_of(d, d->picture->pts);
+    bool key = d->picture->key_frame;
+    struct err why = {0};
+    if (!fill_frame(d->picture, f, &why)) {
+        d->no_memory += why.code == ERR_NONE;
+        if (why.code && err)
+            *err = why;
+        return NULL;
+    }
+    f->camera = d->camera;
+    f->seq = d->frames++;
+    f->key = key;
+    f->pts_us = stamps.pts_us;
+    f->wall_us = stamps.wall_us;
+    f->arrived_us = stamps.arrived_us;
+    f->still = stamps.still;
+    return TAKE(f);
+}
+
+/* What cannot be had from the hardware is had from software, from the next key frame on. */
+static void count_failure(struct decoder *d)
+{
+    d->damaged++;
+    if (d->hardware.kind == DECODE_OFF || ++d->failures < HARDWARE_FAILURES_MAX)
+        return;
+    const char *name = decode_hardware_names[d->hardware.kind];
+    hardware_done(&d->hardware);
+    snprintf(d->hardware.reason, sizeof d->hardware.reason, "%s: failed on this stream", name);
+    d->software_next = true;
+}
+
 /* Gives what the codec has ready to the sink. */
 static bool drain(struct decoder *d, decoder_sink_fn *sink, void *ctx, struct err *err)
 {
@@ -196,49 +267,50 @@ static bool drain(struct decoder *d, decoder_sink_fn *sink, void *ctx, struct er
         int rc = avcodec_receive_frame(d->codec, d->picture);
         if (rc == AVERROR(EAGAIN) || rc == AVERROR_EOF)
             return true;
-        if (rc < 0) {
-            d->damaged++;
+        if (rc < 0 || !hardware_fetch(&d->hardware, d->picture)) {
+            count_failure(d);
+            av_frame_unref(d->picture);
             return true;
         }
-        struct stamps stamps = stamps_of(d, d->picture->pts);
+        d->failures = 0;
         d->damaged += d->picture->decode_error_flags != 0;
-        struct frame *f = frame_from_pool(d->pool);
-        if (!f) {
-            av_frame_unref(d->picture);
-            continue;
-        }
         struct err why = {0};
-        bool filled = fill_frame(d->picture, f, &why);
+        struct frame *f = take_picture(d, &why);
         av_frame_unref(d->picture);
-        if (!filled) {
-            frame_unref(&f);
-            if (why.code) {
-                if (err)
-                    *err = why;
-                return false;
-            }
-            d->no_memory++;
-            continue;
+        if (f)
+            sink(ctx, f);
+        if (why.code != ERR_NONE) {
+            if (err)
+                *err = why;
+            return false;
         }
-        f->camera = d->camera;
-        f->seq = d->frames++;
-        f->pts_us = stamps.pts_us;
-        f->wall_us = stamps.wall_us;
-        f->arrived_us = stamps.arrived_us;
-        sink(ctx, f);
     }
 }
 
 static bool follow_stream(struct decoder *d, const struct packet *packet, struct err *err)
 {
+    const AVCodecParameters *params = packet->stream->params;
+    if (d->software_next && packet->key)
+        stream_unref(&d->stream);
     if (packet->stream == d->stream)
         return true;
     avcodec_free_context(&d->codec);
     stream_unref(&d->stream);
-    if (!open_codec(packet->stream->params, &d->codec, err))
-        return false;
-    d->stream = stream_ref(packet->stream);
-    return true;
+    if (d->conf && d->conf->hardware != DECODE_OFF && !d->software_next) {
+        hardware_done(&d->hardware);
+        hardware_find(&d->hardware, d->conf, params->codec_id);
+    }
+    bool opened = open_codec(d, params, err);
+    if (!opened && d->hardware.kind != DECODE_OFF) {
+        /* The hardware knows the codec, but not in this form. */
+        d->failures = HARDWARE_FAILURES_MAX;
+        count_failure(d);
+        opened = open_codec(d, params, err);
+    }
+    d->software_next = false;
+    if (opened)
+        d->stream = stream_ref(packet->stream);
+    return opened;
 }
 
 bool decoder_send(struct decoder *d, const struct packet *packet, decoder_sink_fn *sink, void *ctx,
@@ -256,8 +328,8 @@ bool decoder_send(struct decoder *d, const struct packet *packet, decoder_sink_f
         return false;
     if (packet->gap && packet->key)
         avcodec_flush_buffers(d->codec);
-    d->stamps[d->stamp_next++ % DECODER_STAMPS] = (struct stamps){packet->pts_us, packet->wall_us,
-                                                                  packet->arrived_us};
+    d->stamps[d->stamp_next++ % DECODER_STAMPS] = (struct stamps){
+        packet->pts_us, packet->wall_us, packet->arrived_us, packet->still};
     if (av_packet_ref(d->carrier, packet->av) < 0) {
         d->no_memory++;
         return true;
@@ -267,14 +339,35 @@ bool decoder_send(struct decoder *d, const struct packet *packet, decoder_sink_f
     int rc = avcodec_send_packet(d->codec, d->carrier);
     av_packet_unref(d->carrier);
     if (rc < 0)
-        d->damaged++;
+        count_failure(d);
     return drain(d, sink, ctx, err);
+}
+
+bool decoder_send_alone(struct decoder *d, const struct packet *packet, decoder_sink_fn *sink,
+                        void *ctx, struct err *err)
+{
+    if (d->codec)
+        avcodec_flush_buffers(d->codec);
+    if (!decoder_send(d, packet, sink, ctx, err))
+        return false;
+    avcodec_send_packet(d->codec, NULL);
+    bool ok = drain(d, sink, ctx, err);
+    avcodec_flush_buffers(d->codec);
+    return ok;
 }
 
 struct decoder_stats decoder_stats(const struct decoder *d)
 {
-    return (struct decoder_stats){d->frames, d->damaged,
-                                  frame_pool_dropped(d->pool) + d->no_memory};
+    struct decoder_stats stats = {
+        .frames = d->frames,
+        .damaged = d->damaged,
+        .dropped = frame_pool_dropped(d->pool) + d->no_memory,
+        .hardware = decode_hardware_names[d->hardware.kind],
+    };
+    if (d->stream)
+        STR_COPY(stats.codec, avcodec_get_name(d->stream->params->codec_id));
+    STR_COPY(stats.reason, d->hardware.reason);
+    return stats;
 }
 
 static void keep_first(void *ctx, struct frame *frame)
@@ -296,7 +389,7 @@ static bool first_picture(AVFormatContext *input, struct frame **ret, struct err
     ASSERT(params);
     avcodec_parameters_copy(params, input->streams[index]->codecpar);
     AUTO(stream_unref) struct stream *stream = stream_new(params, 1, 1000000);
-    AUTO(decoder_free) struct decoder *decoder = decoder_new(0, 4);
+    AUTO(decoder_free) struct decoder *decoder = decoder_new(0, 4, NULL);
     bool ok = true;
     bool ended = false;
     while (ok && !*ret && !ended) {

@@ -3,14 +3,24 @@
  * time. */
 #pragma once
 
-#include "base/err.h"
+#include "base/opt.h"
 #include "model/frame.h"
 #include "model/packet.h"
 
+enum decode_hardware { DECODE_AUTO, DECODE_OFF, DECODE_VAAPI, DECODE_CUDA, DECODE_V4L2 };
+extern const char *const decode_hardware_names[]; /* "auto" "off" "vaapi" "cuda" "v4l2", NULL */
+
+struct decode_conf {
+    int hardware;     /* enum decode_hardware */
+    char device[128]; /* of VAAPI or CUDA: "/dev/dri/renderD129"; empty: the first */
+};
+extern const struct section decode_section;
+
 struct decoder;
 
-/* pool_frames: pictures that may be in flight at once, before they are dropped and counted. */
-NODISCARD struct decoder *decoder_new(int camera, int pool_frames);
+/* pool_frames: pictures that may be in flight at once, before they are dropped and counted. conf is
+ * borrowed for its life; NULL: software. */
+NODISCARD struct decoder *decoder_new(int camera, int pool_frames, const struct decode_conf *conf);
 void decoder_free(struct decoder **decoder);
 
 /* Called for each decoded picture, in order; takes the frame. */
@@ -22,8 +32,18 @@ typedef void decoder_sink_fn(void *ctx, struct frame *frame);
 NODISCARD bool decoder_send(struct decoder *decoder, const struct packet *packet,
                             decoder_sink_fn *sink, void *ctx, struct err *err);
 
+/* The same for a key frame by itself: its picture comes at once, and what was sent before or comes
+ * after has nothing to do with it. */
+NODISCARD bool decoder_send_alone(struct decoder *decoder, const struct packet *packet,
+                                  decoder_sink_fn *sink, void *ctx, struct err *err);
+
+#define DECODE_REASON_BYTES 192
+
 struct decoder_stats {
     int64_t frames, damaged, dropped;
+    char codec[16];                   /* "h264"; empty before the first packet */
+    const char *hardware;             /* "off" for software */
+    char reason[DECODE_REASON_BYTES]; /* why it is software where hardware was wanted; else empty */
 };
 struct decoder_stats decoder_stats(const struct decoder *decoder);
 

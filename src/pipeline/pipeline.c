@@ -82,7 +82,8 @@ static void init_camera(struct pipeline *p, int index)
     pthread_mutex_init(&c->live_lock, NULL);
     c->packets = queue_new(params->realtime ? PACKETS_LIVE : PACKETS_LOSSLESS, QUEUE_BLOCK,
                            drop_packet);
-    c->decoder = decoder_new(index, params->realtime ? FRAMES_PER_CAMERA : FRAMES_LOSSLESS);
+    c->decoder = decoder_new(index, params->realtime ? FRAMES_PER_CAMERA : FRAMES_LOSSLESS,
+                             &params->config->decode);
     c->motion = motion_new(&c->conf->motion);
     c->next_look_us = c->last_sent_us = INT64_MIN / 2;
     c->scene_us = INT64_MIN;

@@ -67,7 +67,7 @@ static void check_whole(const struct clip *clip, const struct kept *kept)
 
 static void decode_whole(const struct clip *clip)
 {
-    struct decoder *d = decoder_new(3, KEPT_MAX);
+    struct decoder *d = decoder_new(3, KEPT_MAX, NULL);
     struct kept *kept = NEW(struct kept);
     for (int i = 0; i < clip->count; i++) {
         clip->items[i]->wall_us = 1000 + clip->items[i]->pts_us;
@@ -124,6 +124,51 @@ static void undeclared_reordering_is_sorted_out(void **state)
     clip_done(&clip);
 }
 
+/* A key frame alone gives its picture at once, whatever the stream's reordering, and the same one
+ * as in the stream; after it the stream can be decoded from any key frame on. */
+static void a_key_frame_alone(void **state)
+{
+    (void)state;
+    for (int b_frames = 0; b_frames <= 2; b_frames++) {
+        struct clip_spec spec = {
+            "libx264", 64, 48, 25, 60, .b_frames = b_frames, .gop = 20, .paint = clip_paint_number};
+        struct clip clip;
+        if (!clip_encode(&spec, &clip))
+            SKIP("this libavcodec has no libx264");
+        struct decoder *d = decoder_new(3, KEPT_MAX, NULL);
+        struct kept *kept = NEW(struct kept);
+        struct err err = {0};
+        int keys = 0;
+        for (int i = 0; i < clip.count; i++) {
+            if (!clip.items[i]->key)
+                continue;
+            CHECK(decoder_send_alone(d, clip.items[i], keep, kept, &err));
+            CHECK_INT(kept->count, ++keys);
+            const struct frame *f = kept->frames[keys - 1];
+            CHECK(f->key);
+            CHECK_INT(f->pts_us, clip.items[i]->pts_us);
+            CHECK_INT(number_of(f), f->pts_us * 25 / US_PER_S);
+        }
+        CHECK_INT(keys, 3);
+        drop_all(kept);
+        for (int i = 0; i < clip.count; i++)
+            send(d, clip.items[i], kept);
+        send_end(d, kept);
+        CHECK_INT(kept->count, clip.count);
+        int key_pictures = 0;
+        for (int i = 0; i < kept->count; i++) {
+            CHECK_INT(number_of(kept->frames[i]), i);
+            key_pictures += kept->frames[i]->key;
+        }
+        CHECK_INT(key_pictures, 3);
+        CHECK_INT(decoder_stats(d).damaged, 0);
+        decoder_free(&d);
+        drop_all(kept);
+        free(kept);
+        clip_done(&clip);
+    }
+}
+
 /* Without reordering nothing is held back: the picture comes with its packet. */
 static void no_reordering_no_delay(void **state)
 {
@@ -135,7 +180,7 @@ static void no_reordering_no_delay(void **state)
         struct clip clip;
         if (!clip_encode(&spec, &clip))
             continue;
-        struct decoder *d = decoder_new(0, KEPT_MAX);
+        struct decoder *d = decoder_new(0, KEPT_MAX, NULL);
         struct kept kept = {0};
         for (int i = 0; i < clip.count; i++) {
             send(d, clip.items[i], &kept);
@@ -155,7 +200,7 @@ static void mjpeg_422_is_converted(void **state)
         "mjpeg", 66, 50, 10, 3, .chroma_422 = true, .paint = clip_paint_number};
     struct clip clip;
     CHECK(clip_encode(&spec, &clip));
-    struct decoder *d = decoder_new(0, KEPT_MAX);
+    struct decoder *d = decoder_new(0, KEPT_MAX, NULL);
     struct kept kept = {0};
     for (int i = 0; i < clip.count; i++)
         send(d, clip.items[i], &kept);
@@ -223,7 +268,7 @@ static void pixel_formats(void **state)
             /* Packed and two-channel rows of odd width would not repeat evenly. */
             if (cases[i].bytes > 1 && sizes[k][0] & 1)
                 continue;
-            struct decoder *d = decoder_new(0, 4);
+            struct decoder *d = decoder_new(0, 4, NULL);
             struct kept kept = {0};
             AUTO(packet_unref)
             struct packet *p = raw_packet(cases[i].format, sizes[k][0], sizes[k][1],
@@ -252,7 +297,7 @@ static void what_cannot_be_decoded_says_so(void **state)
 {
     (void)state;
     static const uint8_t zero[1];
-    struct decoder *d = decoder_new(0, 4);
+    struct decoder *d = decoder_new(0, 4, NULL);
     struct kept kept = {0};
     struct err err = {0};
     AUTO(packet_unref)
@@ -297,7 +342,7 @@ static void damaged_packets_are_counted_not_fatal(void **state)
         struct clip clip;
         if (!clip_encode(&spec, &clip))
             continue;
-        struct decoder *d = decoder_new(0, KEPT_MAX);
+        struct decoder *d = decoder_new(0, KEPT_MAX, NULL);
         struct kept *kept = NEW(struct kept);
         uint64_t random = 88172645463325252u;
         for (int i = 0; i < 60; i++) {
@@ -328,7 +373,7 @@ static void an_empty_pool_drops_and_counts(void **state)
     struct clip_spec spec = {"mpeg4", 64, 48, 25, 30, .paint = clip_paint_number};
     struct clip clip;
     CHECK(clip_encode(&spec, &clip));
-    struct decoder *d = decoder_new(0, 3);
+    struct decoder *d = decoder_new(0, 3, NULL);
     struct kept kept = {0};
     for (int i = 0; i < 20; i++)
         send(d, clip.items[i], &kept);
@@ -353,7 +398,7 @@ static void the_stream_may_change(void **state)
         {"mpeg4", 128, 96, 25, 10, .paint = clip_paint_number},
         {"mjpeg", 32, 32, 25, 10, .paint = clip_paint_number, .full_range = true},
     };
-    struct decoder *d = decoder_new(0, KEPT_MAX);
+    struct decoder *d = decoder_new(0, KEPT_MAX, NULL);
     struct kept kept = {0};
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
@@ -383,7 +428,7 @@ static void headers_inside_may_change_the_size(void **state)
     CHECK(clip_encode(&spec, &small));
     spec.width = 128, spec.height = 96;
     CHECK(clip_encode(&spec, &large));
-    struct decoder *d = decoder_new(0, KEPT_MAX);
+    struct decoder *d = decoder_new(0, KEPT_MAX, NULL);
     struct kept kept = {0};
     for (int i = 0; i < 4; i++) {
         send(d, small.items[i], &kept);
@@ -403,7 +448,7 @@ static void headers_inside_may_change_the_size(void **state)
 static void the_end_without_a_beginning(void **state)
 {
     (void)state;
-    struct decoder *d = decoder_new(0, 2);
+    struct decoder *d = decoder_new(0, 2, NULL);
     struct kept kept = {0};
     send_end(d, &kept);
     send_end(d, &kept);
@@ -473,6 +518,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_codec_keeps_order_and_stamps),
         cmocka_unit_test(undeclared_reordering_is_sorted_out),
+        cmocka_unit_test(a_key_frame_alone),
         cmocka_unit_test(no_reordering_no_delay),
         cmocka_unit_test(mjpeg_422_is_converted),
         cmocka_unit_test(pixel_formats),
