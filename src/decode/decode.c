@@ -50,6 +50,7 @@ struct decoder {
     unsigned stamp_next;
     bool software_next; /* the hardware has failed: open anew at the next key frame */
     int64_t frames, damaged, no_memory;
+    int64_t picture_bytes; /* of the latest */
 };
 
 struct decoder *decoder_new(int camera, int pool_frames, const struct decode_conf *conf)
@@ -238,6 +239,7 @@ static struct frame *take_picture(struct decoder *d, struct err *err)
             *err = why;
         return NULL;
     }
+    d->picture_bytes = (int64_t)f->stride[0] * f->height * 3 / 2;
     f->camera = d->camera;
     f->seq = d->frames++;
     f->key = key;
@@ -362,6 +364,7 @@ struct decoder_stats decoder_stats(const struct decoder *d)
         .frames = d->frames,
         .damaged = d->damaged,
         .dropped = frame_pool_dropped(d->pool) + d->no_memory,
+        .bytes = (int64_t)frame_pool_in_use(d->pool) * d->picture_bytes,
         .hardware = decode_hardware_names[d->hardware.kind],
     };
     if (d->stream)

@@ -41,6 +41,7 @@ NODISCARD bool decoder_send_alone(struct decoder *decoder, const struct packet *
 
 struct decoder_stats {
     int64_t frames, damaged, dropped;
+    int64_t bytes;                    /* pixels of the pictures in flight now */
     char codec[16];                   /* "h264"; empty before the first packet */
     const char *hardware;             /* "off" for software */
     char reason[DECODE_REASON_BYTES]; /* why it is software where hardware was wanted; else empty */

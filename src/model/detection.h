@@ -49,8 +49,11 @@ struct observation {
     bool analysed;    /* the detector did look: no detection within looked means nothing is there */
     int looked_count; /* where it looked; 0 unless analysed */
     struct box looked[LOOKED_MAX];
-    int64_t infer_us;      /* time the detector took, preprocessing included */
-    struct upload *upload; /* shared; the file that ends here; NULL: none does */
+    bool view_changed;       /* the camera's view has turned good or bad with this picture */
+    int view;                /* enum view_state of motion/view.h */
+    struct point view_shift; /* where the scene went, share of the picture; 0, 0: unknown */
+    int64_t infer_us;        /* time the detector took, preprocessing included */
+    struct upload *upload;   /* shared; the file that ends here; NULL: none does */
     struct detections detections;
 };
 

@@ -32,6 +32,11 @@ int64_t frame_pool_dropped(const struct frame_pool *pool)
     return atomic_load_explicit(&pool->dropped, memory_order_relaxed);
 }
 
+int frame_pool_in_use(const struct frame_pool *pool)
+{
+    return atomic_load_explicit(&pool->in_use, memory_order_relaxed);
+}
+
 static struct frame *frame_blank(void)
 {
     struct frame *f = NEW(struct frame);

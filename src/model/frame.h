@@ -39,6 +39,7 @@ NODISCARD struct frame_pool *frame_pool_new(int capacity);
 void frame_pool_unref(struct frame_pool **pool);
 /* Pictures that found the pool empty. */
 int64_t frame_pool_dropped(const struct frame_pool *pool);
+int frame_pool_in_use(const struct frame_pool *pool);
 
 /* A blank frame with one reference; NULL when all of the pool's frames are in use. */
 NODISCARD struct frame *frame_from_pool(struct frame_pool *pool);
