@@ -20,6 +20,7 @@ extern const char *const camera_event_kind_names[]; /* "lost" "frozen" ..., NULL
 struct camera_event {
     struct uuid id;
     char camera[OPT_NAME_BYTES];
+    int index; /* of the camera in the configuration, for who filters live news; -1: not known */
     enum camera_event_kind kind;
     bool ended; /* it is over; else it has begun */
     int64_t wall_us;

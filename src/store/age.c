@@ -8,15 +8,6 @@
 /* A clock that nobody has put right for so long is right. */
 #define BELIEVE_US DAY_US
 
-/* Ids begin with the millisecond they were made. */
-static int64_t time_of(const struct uuid *id)
-{
-    int64_t ms = 0;
-    for (int i = 0; i < 6; i++)
-        ms = ms << 8 | id->bytes[i];
-    return ms * 1000;
-}
-
 static struct uuid first_id_at(int64_t wall_us)
 {
     struct uuid id = {0};
@@ -36,7 +27,7 @@ bool age_begin(struct age *a, const struct clock *clock, int64_t keep_us, struct
     *a = (struct age){.clock = clock, .keep_us = keep_us, .doubt_us = TIME_UNKNOWN};
     a->opened_us = clock_mono_us(clock);
     a->opened_seq = db_newest_seq(db);
-    a->offset_us = (found ? time_of(&newest) : clock_wall_us(clock)) - a->opened_us;
+    a->offset_us = (found ? uuid7_wall_us(&newest) : clock_wall_us(clock)) - a->opened_us;
     return true;
 }
 

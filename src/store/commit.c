@@ -35,17 +35,13 @@ static struct bus_message *make_message(const struct event *e, int64_t seq, cons
     return message;
 }
 
-static bool is_opening(const struct event *e)
-{
-    return e->revision == 0 && e->state == EVENT_OPEN;
-}
-
 static bool write_pictures(struct store *s, const struct event *e,
                            const struct snapshot_rows *known, struct snapshot_rows *ret,
                            struct err *err)
 {
     ret->count = 0;
-    if (!s->conf->snapshots || is_opening(e))
+    bool opening = e->revision == 0 && e->state == EVENT_OPEN;
+    if (!s->conf->snapshots || opening)
         return true;
     int64_t start_us = clock_mono_us(&clock_real);
     bool ok = snapshot_write(s->dir, e, known, &s->log, ret, err);
@@ -55,8 +51,8 @@ static bool write_pictures(struct store *s, const struct event *e,
 
 /* Pictures first, so that no row names a file that is not there. *ret stays NULL for a change that
  * is already stored: putting one twice is no change. */
-static bool write_change(struct store *s, const struct event *e, struct bus_message **ret,
-                         struct err *err)
+static bool write_event(struct store *s, const struct event *e, struct bus_message **ret,
+                        struct err *err)
 {
     int revision;
     if (!db_event_revision(s->db, &e->id, &revision, err))
@@ -77,6 +73,32 @@ static bool write_change(struct store *s, const struct event *e, struct bus_mess
     return true;
 }
 
+static bool write_camera_event(struct store *s, const struct camera_event *e,
+                               struct bus_message **ret, struct err *err)
+{
+    bool is_new;
+    if (!db_put_camera_event(s->db, e, &is_new, err))
+        return false;
+    if (!is_new || !s->bus)
+        return true;
+    json_reset(&s->json);
+    camera_event_message_json(&s->json, e);
+    *ret = bus_message_new(BUS_CAMERA, e->index, 0, s->json.text, s->json.bytes);
+    return true;
+}
+
+static bool write_change(struct store *s, const struct change *c, struct bus_message **ret,
+                         struct err *err)
+{
+    if (c->event)
+        return write_event(s, c->event, ret, err);
+    if (c->upload)
+        return db_put_upload(s->db, c->upload, err);
+    if (c->parked)
+        return db_put_parked(s->db, c->parked, err);
+    return write_camera_event(s, c->camera_event, ret, err);
+}
+
 /* One try: what it may do, and what has come of it. */
 struct attempt {
     int limit;   /* changes, at most */
@@ -90,7 +112,7 @@ static bool write_group(struct store *s, struct attempt *a, struct err *err)
     if (!db_begin(s->db, err))
         return false;
     while (a->done < MIN(g->count, a->limit) && g->pictures_us < PICTURES_US) {
-        bool ok = write_change(s, g->events[a->done], &g->messages[a->done], err);
+        bool ok = write_change(s, g->changes[a->done], &g->messages[a->done], err);
         a->done++;
         if (ok)
             continue;
@@ -125,47 +147,62 @@ static bool has_pictures(const struct event *e)
     return false;
 }
 
-/* Takes note of an opening whose pictures have yet to be written; the event is taken if so. */
-static void put_off_pictures(struct store *s, struct event **event)
+/* Takes note of an opening whose pictures have yet to be written; its event is taken if so. */
+static void put_off_pictures(struct store *s, struct change *c)
 {
-    if (s->conf->snapshots && is_opening(*event) && has_pictures(*event) &&
+    if (s->conf->snapshots && change_is_opening(c) && has_pictures(c->event) &&
         s->late.count < STORE_LATE_MAX)
-        s->late.events[s->late.count++] = TAKE(*event);
+        s->late.events[s->late.count++] = TAKE(c->event);
+}
+
+/* The change is on the disk: who waits for that may know. */
+static void publish_change(struct store *s, struct change *c, struct bus_message *message)
+{
+    if (message)
+        bus_publish(s->bus, message);
+    if (c->event)
+        atomic_fetch_add_explicit(&s->events, 1, memory_order_relaxed);
+    if (c->upload)
+        atomic_store_explicit(&c->upload->stored, true, memory_order_release);
+    put_off_pictures(s, c);
 }
 
 /* The first done changes of the group have happened. */
 static void publish(struct store *s, int done)
 {
     struct group *g = &s->group;
-    atomic_fetch_add_explicit(&s->events, done, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
     atomic_store_explicit(&s->outbox_seq, db_newest_seq(s->db), memory_order_relaxed);
     for (int i = 0; i < done; i++) {
-        if (g->messages[i])
-            bus_publish(s->bus, TAKE(g->messages[i]));
-        put_off_pictures(s, &g->events[i]);
-        event_unref(&g->events[i]);
+        publish_change(s, g->changes[i], TAKE(g->messages[i]));
+        change_free(&g->changes[i]);
     }
     g->count -= done;
-    memmove(g->events, g->events + done, (size_t)g->count * sizeof g->events[0]);
+    memmove(g->changes, g->changes + done, (size_t)g->count * sizeof g->changes[0]);
     failing_end(s);
 }
 
-/* Takes the change; an opening goes before changes of other cameras. */
+/* News of an opening goes before changes of other cameras' events. Nothing overtakes an upload: it
+ * is stored when everything put before it is. */
+static bool may_overtake(const struct change *c, const struct change *before)
+{
+    return change_is_opening(c) && before->event && !change_is_opening(before) &&
+           before->event->camera != c->event->camera;
+}
+
 static void take(struct group *g, struct change *change)
 {
-    struct event *e = change->event;
-    int at = g->count;
-    if (e) {
-        while (is_opening(e) && at > 0 && !is_opening(g->events[at - 1]) &&
-               g->events[at - 1]->camera != e->camera)
-            at--;
-        memmove(g->events + at + 1, g->events + at, (size_t)(g->count - at) * sizeof g->events[0]);
-        g->events[at] = e;
-        g->count++;
+    if (change->flush) {
+        g->flush = change->flush;
+        change_free(&change);
+        return;
     }
-    g->flush = change->flush;
-    free(change);
+    int at = g->count;
+    while (at > 0 && may_overtake(change, g->changes[at - 1]))
+        at--;
+    memmove(g->changes + at + 1, g->changes + at, (size_t)(g->count - at) * sizeof g->changes[0]);
+    g->changes[at] = change;
+    g->count++;
 }
 
 /* What has come while pictures were written. */

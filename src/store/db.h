@@ -3,7 +3,10 @@
  * fails), ERR_EXHAUSTED (disk full), ERR_DATA_LOSS (damaged). */
 #pragma once
 
+#include "model/camera_event.h"
 #include "model/event.h"
+#include "model/parked.h"
+#include "model/upload.h"
 
 #define STORE_DIR_BYTES  256
 #define STORE_PATH_BYTES 512
@@ -51,6 +54,42 @@ NODISCARD bool db_put_event(struct db *db, const struct event *event,
 /* Pictures alone, of an event that is there. */
 NODISCARD bool db_put_snapshots(struct db *db, const struct uuid *event,
                                 const struct snapshot_rows *snapshots, struct err *err);
+
+/* --- what else is kept of cameras; writing inside a transaction --- */
+
+/* Of one camera; at 300 bytes each some 30 MB. Older hashes are forgotten first: a file that is
+ * still there then is analysed again. At an upload a minute that is after ten weeks. */
+#define UPLOADS_KEPT_MAX 100000
+
+/* Of one camera: months of one that comes and goes all the time. */
+#define CAMERA_EVENTS_KEPT_MAX 10000
+
+struct parked_list {
+    char camera[OPT_NAME_BYTES];
+    int count;
+    struct parked items[PARKED_MAX];
+};
+
+/* An upload that is there already becomes the newest. */
+NODISCARD bool db_put_upload(struct db *db, const struct upload *upload, struct err *err);
+/* Takes the place of the camera's list. */
+NODISCARD bool db_put_parked(struct db *db, const struct parked_list *list, struct err *err);
+/* *ret_new: it was not there yet. */
+NODISCARD bool db_put_camera_event(struct db *db, const struct camera_event *event, bool *ret_new,
+                                   struct err *err);
+/* Deletes up to limit camera events that are too old (age.h). */
+NODISCARD bool db_delete_camera_events(struct db *db, const struct uuid *before, int64_t upto_seq,
+                                       int limit, int *ret_count, struct err *err);
+
+/* ERR_NOT_FOUND: not there. */
+NODISCARD bool db_find_upload(struct db *db, const char *camera,
+                              const uint8_t sha256[UPLOAD_SHA256_BYTES],
+                              char ret_refusal[UPLOAD_REFUSAL_BYTES], struct err *err);
+/* list->camera says of which. ERR_DATA_LOSS for rows that this program did not write. */
+NODISCARD bool db_read_parked(struct db *db, struct parked_list *list, struct err *err);
+typedef void db_camera_event_fn(void *ctx, const struct camera_event *event);
+NODISCARD bool db_list_camera_events(struct db *db, const char *camera, const struct uuid *before,
+                                     int limit, db_camera_event_fn *fn, void *ctx, struct err *err);
 
 /* --- keeping house --- */
 

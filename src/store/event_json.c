@@ -174,3 +174,23 @@ void event_message_json(struct json *out, const char *event_json)
     json_raw(out, "data", event_json);
     json_end_object(out);
 }
+
+void camera_event_json(struct json *out, const char *key, const struct camera_event *e)
+{
+    json_object(out, key);
+    json_uuid(out, "id", &e->id);
+    json_text(out, "camera", e->camera);
+    json_text(out, "kind", camera_event_kind_names[e->kind]);
+    json_bool(out, "ended", e->ended);
+    json_time(out, "at", e->wall_us);
+    json_text(out, "text", e->text);
+    json_end_object(out);
+}
+
+void camera_event_message_json(struct json *out, const struct camera_event *e)
+{
+    json_object(out, NULL);
+    json_text(out, "type", "camera_event");
+    camera_event_json(out, "data", e);
+    json_end_object(out);
+}

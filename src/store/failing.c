@@ -58,16 +58,16 @@ bool failing_wait(struct store *s, int64_t wait_us)
 void failing_set_aside(struct store *s, int index, const struct err *err)
 {
     struct group *g = &s->group;
-    char id[UUID_TEXT_BYTES];
+    char text[CHANGE_TEXT_BYTES];
     struct err told = *err;
-    err_wrap(&told, "event %s, revision %d, is set aside: it cannot be stored",
-             uuid_format(id, &g->events[index]->id), g->events[index]->revision);
+    err_wrap(&told, "%s is set aside: it cannot be stored",
+             change_describe(text, g->changes[index]));
     log_err(&s->log, LOG_ERROR, &told);
     atomic_fetch_add_explicit(&s->set_aside, 1, memory_order_relaxed);
-    event_unref(&g->events[index]);
+    change_free(&g->changes[index]);
     g->count--;
-    memmove(g->events + index, g->events + index + 1,
-            (size_t)(g->count - index) * sizeof g->events[0]);
+    memmove(g->changes + index, g->changes + index + 1,
+            (size_t)(g->count - index) * sizeof g->changes[0]);
 }
 
 bool failing_is_damage(struct store *s, const struct err *err)
@@ -91,14 +91,13 @@ void failing_give_up(struct store *s)
     queue_close(s->queue);
     int lost = s->group.count;
     for (int i = 0; i < s->group.count; i++)
-        event_unref(&s->group.events[i]);
+        change_free(&s->group.changes[i]);
     s->group.count = 0;
     store_release(s, TAKE(s->group.flush));
     for (struct change *change; (change = queue_try_pop(s->queue));) {
-        lost += change->event ? 1 : 0;
-        event_unref(&change->event);
+        lost += change->flush ? 0 : 1;
         store_release(s, change->flush);
-        free(change);
+        change_free(&change);
     }
     atomic_fetch_add_explicit(&s->lost, lost, memory_order_relaxed);
 }

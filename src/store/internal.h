@@ -3,6 +3,7 @@
 #pragma once
 
 #include "store/age.h"
+#include "store/change.h"
 #include "store/db.h"
 #include "store/store.h"
 
@@ -19,22 +20,10 @@
 /* One per camera is the usual; what finds no room gets its pictures with its next change. */
 #define STORE_LATE_MAX 64
 
-/* Somebody who waits for what was put before; on the caller's stack. */
-struct flush {
-    bool tidy; /* and for a round of retention */
-    bool done; /* protected by the store's lock */
-};
-
-/* What travels to the store thread: an event, or somebody who waits. */
-struct change {
-    struct event *event; /* owned */
-    struct flush *flush;
-};
-
 /* Changes that go into one commit. */
 struct group {
     int count;
-    struct event *events[STORE_GROUP_MAX];         /* owned */
+    struct change *changes[STORE_GROUP_MAX];       /* owned */
     struct bus_message *messages[STORE_GROUP_MAX]; /* owned; of the transaction under way */
     int64_t pictures_us; /* the transaction under way has spent on pictures */
     struct flush *flush; /* came last, and ends the group; NULL: nobody waits */
@@ -50,7 +39,13 @@ struct late {
 struct retention {
     int64_t next_us;  /* when the next round begins, on the store's clock */
     int64_t trim_seq; /* outbox rows up to here have been looked at */
-    enum { RETENTION_IDLE, RETENTION_EVENTS, RETENTION_OUTBOX, RETENTION_SHRINK } step;
+    enum {
+        RETENTION_IDLE,
+        RETENTION_EVENTS,
+        RETENTION_CAMERA_EVENTS,
+        RETENTION_OUTBOX,
+        RETENTION_SHRINK
+    } step;
     int64_t deleted; /* events, this round */
 };
 

@@ -92,11 +92,16 @@ void query_bind_text(struct query *q, const char *text)
         keep_first_failure(q, sqlite3_bind_text(q->stmt, ++q->bound, text, -1, SQLITE_STATIC));
 }
 
-void query_bind_key(struct query *q, const struct uuid *id)
+void query_bind_bytes(struct query *q, const void *data, size_t bytes)
 {
     if (q->rc == SQLITE_OK)
-        keep_first_failure(
-            q, sqlite3_bind_blob(q->stmt, ++q->bound, id->bytes, sizeof id->bytes, SQLITE_STATIC));
+        keep_first_failure(q,
+                           sqlite3_bind_blob(q->stmt, ++q->bound, data, (int)bytes, SQLITE_STATIC));
+}
+
+void query_bind_key(struct query *q, const struct uuid *id)
+{
+    query_bind_bytes(q, id->bytes, sizeof id->bytes);
 }
 
 void query_bind_id(struct query *q, const struct uuid *id)
@@ -131,6 +136,16 @@ int64_t query_int(const struct query *q, int column)
     return sqlite3_column_int64(q->stmt, column);
 }
 
+int64_t query_int_or(const struct query *q, int column, int64_t null_value)
+{
+    return sqlite3_column_type(q->stmt, column) == SQLITE_NULL ? null_value : query_int(q, column);
+}
+
+double query_double(const struct query *q, int column)
+{
+    return sqlite3_column_double(q->stmt, column);
+}
+
 const char *query_text(const struct query *q, int column)
 {
     const unsigned char *text = sqlite3_column_text(q->stmt, column);
@@ -139,10 +154,16 @@ const char *query_text(const struct query *q, int column)
 
 bool query_id(const struct query *q, int column, struct uuid *ret, struct err *err)
 {
-    const void *bytes = sqlite3_column_blob(q->stmt, column);
-    if (!bytes || sqlite3_column_bytes(q->stmt, column) != (int)sizeof ret->bytes)
-        return err_set(err, ERR_DATA_LOSS, "database: an id of %d bytes, expected %d",
-                       sqlite3_column_bytes(q->stmt, column), (int)sizeof ret->bytes);
-    memcpy(ret->bytes, bytes, sizeof ret->bytes);
+    return query_bytes(q, column, ret->bytes, sizeof ret->bytes, err);
+}
+
+bool query_bytes(const struct query *q, int column, void *ret, size_t bytes, struct err *err)
+{
+    const void *data = sqlite3_column_blob(q->stmt, column);
+    if (!data || sqlite3_column_bytes(q->stmt, column) != (int)bytes)
+        return err_set(err, ERR_DATA_LOSS, "database: %s of %d bytes, expected %zu",
+                       sqlite3_column_name(q->stmt, column), sqlite3_column_bytes(q->stmt, column),
+                       bytes);
+    memcpy(ret, data, bytes);
     return true;
 }

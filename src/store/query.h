@@ -35,6 +35,7 @@ void query_bind_int_unless(struct query *query, int64_t value, int64_t null_valu
 void query_bind_double(struct query *query, double value);
 void query_bind_text(struct query *query,
                      const char *text); /* borrowed until the end; NULL: null */
+void query_bind_bytes(struct query *query, const void *data, size_t bytes); /* borrowed */
 void query_bind_id(struct query *query, const struct uuid *id);  /* borrowed; zero: null */
 void query_bind_key(struct query *query, const struct uuid *id); /* borrowed; zero is a key too */
 
@@ -44,9 +45,15 @@ NODISCARD bool query_step(struct query *query, bool *ret_row, struct err *err);
 NODISCARD bool query_run(struct query *query, struct err *err);
 
 int64_t query_int(const struct query *query, int column);
+int64_t query_int_or(const struct query *query, int column, int64_t null_value);
+double query_double(const struct query *query, int column);
 const char *query_text(const struct query *query, int column); /* until the next step; never NULL */
 /* False for a column that is no id: the database is not what we wrote. */
 NODISCARD bool query_id(const struct query *query, int column, struct uuid *ret, struct err *err);
+
+/* The same for any bytes of a length that is known. */
+NODISCARD bool query_bytes(const struct query *query, int column, void *ret, size_t bytes,
+                           struct err *err);
 
 /* SQLite's word for what went wrong, as ours. */
 bool err_sqlite(struct err *err, sqlite3 *conn, const char *what);

@@ -5,6 +5,7 @@
 #include "store/snapshot.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LIST_MAX   100
 #define OUTBOX_MAX 10000
@@ -52,12 +53,18 @@ static void add_to_page(void *ctx, const struct uuid *id, const char *json)
     page->count++;
 }
 
+static bool check_limit(int limit, struct err *err)
+{
+    return (limit >= 1 && limit <= LIST_MAX) ||
+           err_set(err, ERR_INVALID, "limit: %d is out of range, allowed: 1 to %d", limit,
+                   LIST_MAX);
+}
+
 bool store_list_events(struct store_reader *r, const struct event_query *query, struct json *out,
                        struct uuid *ret_next, struct err *err)
 {
-    if (query->limit < 1 || query->limit > LIST_MAX)
-        return err_set(err, ERR_INVALID, "limit: %d is out of range, allowed: 1 to %d",
-                       query->limit, LIST_MAX);
+    if (!check_limit(query->limit, err))
+        return false;
     struct page page = {.out = out, .limit = query->limit};
     json_array(out, "items");
     /* One more than asked for tells whether there is a next page. */
@@ -119,4 +126,49 @@ bool store_snapshot_path(struct store_reader *r, const struct uuid *event, const
         return false;
     return snapshot_path(r->dir, event, &found, boxed, out, bytes) ||
            err_set(err, ERR_INTERNAL, "picture path longer than %zu bytes", bytes);
+}
+
+bool store_find_upload(struct store_reader *r, const char *camera,
+                       const uint8_t sha256[UPLOAD_SHA256_BYTES],
+                       char ret_refusal[UPLOAD_REFUSAL_BYTES], struct err *err)
+{
+    return db_find_upload(r->db, camera, sha256, ret_refusal, err);
+}
+
+bool store_read_parked(struct store_reader *r, const char *camera, struct parked items[PARKED_MAX],
+                       int *ret_count, struct err *err)
+{
+    struct parked_list list;
+    STR_COPY(list.camera, camera);
+    *ret_count = 0;
+    if (!db_read_parked(r->db, &list, err))
+        return err_wrap(err, "what stands still at camera %s", camera);
+    memcpy(items, list.items, (size_t)list.count * sizeof *items);
+    *ret_count = list.count;
+    return true;
+}
+
+static void add_camera_event(void *ctx, const struct camera_event *event)
+{
+    struct page *page = ctx;
+    if (page->count == page->limit) {
+        page->more = true;
+        return;
+    }
+    camera_event_json(page->out, NULL, event);
+    page->last = event->id;
+    page->count++;
+}
+
+bool store_list_camera_events(struct store_reader *r, const char *camera, const struct uuid *before,
+                              int limit, struct json *out, struct uuid *ret_next, struct err *err)
+{
+    if (!check_limit(limit, err))
+        return false;
+    struct page page = {.out = out, .limit = limit};
+    json_array(out, "items");
+    bool ok = db_list_camera_events(r->db, camera, before, limit + 1, add_camera_event, &page, err);
+    json_end_array(out);
+    *ret_next = page.more ? page.last : (struct uuid){0};
+    return ok;
 }

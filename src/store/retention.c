@@ -1,6 +1,6 @@
 /* Deletes what is too old or too much, oldest first, a little at a time: each step is one short
  * transaction between two commits, so that events never wait for house-keeping. A round begins
- * every minute and goes events -> outbox -> unused pages. */
+ * every minute and goes events -> camera events -> outbox -> unused pages. */
 #include "store/failing.h"
 #include "store/snapshot.h"
 
@@ -147,6 +147,18 @@ static bool delete_events(struct store *s, bool *ret_more, struct err *err)
     return true;
 }
 
+static bool delete_camera_events(struct store *s, bool *ret_more, struct err *err)
+{
+    struct age_limit old = age_limit(&s->age);
+    int count;
+    if (!db_begin(s->db, err) ||
+        !db_delete_camera_events(s->db, &old.before, old.upto_seq, STEP_ROWS, &count, err) ||
+        !db_commit(s->db, err))
+        return false;
+    *ret_more = count == STEP_ROWS;
+    return true;
+}
+
 static bool trim_outbox(struct store *s, bool *ret_more, struct err *err)
 {
     bool done;
@@ -187,6 +199,20 @@ static void end_round(struct store *s)
     s->retention.step = RETENTION_IDLE;
 }
 
+static bool do_step(struct store *s, bool *ret_more, struct err *err)
+{
+    switch (s->retention.step) {
+    case RETENTION_EVENTS:
+        return delete_events(s, ret_more, err);
+    case RETENTION_CAMERA_EVENTS:
+        return delete_camera_events(s, ret_more, err);
+    case RETENTION_OUTBOX:
+        return trim_outbox(s, ret_more, err);
+    default:
+        return shrink(s, ret_more, err);
+    }
+}
+
 bool store_retain(struct store *s)
 {
     ASSERT_ON(ROLE_STORE);
@@ -199,10 +225,7 @@ bool store_retain(struct store *s)
     }
     bool more = false;
     struct err err = {0};
-    bool ok = r->step == RETENTION_EVENTS   ? delete_events(s, &more, &err)
-              : r->step == RETENTION_OUTBOX ? trim_outbox(s, &more, &err)
-                                            : shrink(s, &more, &err);
-    if (!ok) {
+    if (!do_step(s, &more, &err)) {
         /* Commits fail for the same reason, and say so; the next round tries again. */
         db_rollback(s->db);
         if (!failing_is_damage(s, &err))

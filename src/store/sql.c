@@ -69,6 +69,39 @@ const char *const sql_text[SQL_COUNT] = {
         " ORDER BY track.confidence DESC, snapshot.track LIMIT 1",
     [SQL_GET_SNAPSHOT] = "SELECT track FROM snapshot WHERE event = ?1 AND track = ?2 AND bytes > 0",
 
+    /* --- what else is kept of cameras --- */
+
+    [SQL_PUT_UPLOAD] =
+        "INSERT OR REPLACE INTO upload (camera, sha256, position, name, bytes, wall_us, refusal)"
+        " SELECT ?1, ?2, coalesce(max(position), 0) + 1, ?3, ?4, ?5, ?6"
+        " FROM upload WHERE camera = ?1",
+    [SQL_CUT_UPLOADS] = "DELETE FROM upload WHERE camera = ?1 AND position <="
+                        " (SELECT max(position) FROM upload WHERE camera = ?1) - ?2",
+    [SQL_FIND_UPLOAD] = "SELECT refusal FROM upload WHERE camera = ?1 AND sha256 = ?2",
+    [SQL_CLEAR_PARKED] = "DELETE FROM parked WHERE camera = ?1",
+    [SQL_PUT_PARKED] =
+        "INSERT INTO parked (camera, position, id, label, x0, y0, x1, y1, looks, hours,"
+        "                    since_wall_us, seen_wall_us)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [SQL_READ_PARKED] =
+        "SELECT id, label, x0, y0, x1, y1, looks, hours, since_wall_us, seen_wall_us FROM parked"
+        " WHERE camera = ?1 ORDER BY position LIMIT ?2",
+    [SQL_PUT_CAMERA_EVENT] =
+        "INSERT INTO camera_event (id, camera, kind, ended, wall_us, text, after_seq)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+        "  coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0))"
+        " ON CONFLICT (id) DO NOTHING",
+    [SQL_CUT_CAMERA_EVENTS] =
+        "DELETE FROM camera_event WHERE camera = ?1 AND id <="
+        " (SELECT id FROM camera_event WHERE camera = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+    [SQL_DELETE_CAMERA_EVENTS] =
+        "DELETE FROM camera_event WHERE id IN"
+        " (SELECT id FROM camera_event WHERE id < ?1 AND after_seq < ?2 ORDER BY id LIMIT ?3)",
+    [SQL_CAMERA_EVENTS] = "SELECT id, camera, kind, ended, wall_us, text FROM camera_event"
+                          " WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    [SQL_CAMERA_EVENTS_OF] = "SELECT id, camera, kind, ended, wall_us, text FROM camera_event"
+                             " WHERE camera = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2",
+
     /* --- keeping house --- */
 
     [SQL_OPEN_EVENTS] = "SELECT id FROM event WHERE closed = 0 LIMIT ?1",

@@ -154,8 +154,7 @@ static bool default_dir(char out[STORE_DIR_BYTES], struct err *err)
 static void drop_change(void *item)
 {
     struct change *change = item;
-    event_unref(&change->event);
-    free(change);
+    change_free(&change);
 }
 
 static void store_free(struct store **store)
@@ -244,13 +243,47 @@ void store_close(struct store **store)
     store_free(store);
 }
 
+static void put(struct store *s, struct change **change)
+{
+    if (!queue_push(s->queue, TAKE(*change)))
+        atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
+}
+
 void store_put_event(struct store *s, struct event *event)
 {
     ASSERT(event != NULL);
     struct change *change = NEW(struct change);
     change->event = event;
-    if (!queue_push(s->queue, change))
-        atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
+    put(s, &change);
+}
+
+void store_put_upload(struct store *s, struct upload *upload)
+{
+    ASSERT(upload != NULL);
+    struct change *change = NEW(struct change);
+    change->upload = upload_ref(upload);
+    put(s, &change);
+}
+
+void store_put_parked(struct store *s, const char *camera, const struct parked *items, int count)
+{
+    ASSERT(count >= 0 && count <= PARKED_MAX);
+    struct change *change = NEW(struct change);
+    change->parked = NEW(struct parked_list);
+    STR_COPY(change->parked->camera, camera);
+    change->parked->count = count;
+    if (count > 0)
+        memcpy(change->parked->items, items, (size_t)count * sizeof *items);
+    put(s, &change);
+}
+
+void store_put_camera_event(struct store *s, const struct camera_event *event)
+{
+    ASSERT(event->kind >= 0 && event->kind < CAMERA_EVENT_KINDS);
+    struct change *change = NEW(struct change);
+    change->camera_event = NEW(struct camera_event);
+    *change->camera_event = *event;
+    put(s, &change);
 }
 
 static void flush_and_wait(struct store *s, bool tidy)

@@ -12,6 +12,7 @@
 #include "model/camera_event.h"
 #include "model/event.h"
 #include "model/parked.h"
+#include "model/upload.h"
 
 struct store_conf {
     char path[256];     /* directory; empty: $XDG_STATE_HOME/hsi or ~/.local/state/hsi */
@@ -55,8 +56,10 @@ void store_close(struct store **store);
 void store_put_event(struct store *store, struct event *event);
 
 /* The same for what else is kept; each in the order of the calls, committed together with what
- * waits. An upload's `stored` is set after its commit. Shares the upload; copies the rest. A
- * camera's parked objects take the place of those put before. */
+ * waits. An upload's `stored` is set after its commit, and never if that is given up or refused. A
+ * camera event is published after its commit as BUS_CAMERA, {"type":"camera_event","data":{...}};
+ * older than keep_us, or than a camera's newest CAMERA_EVENTS_KEPT_MAX (db.h), it goes. Shares the
+ * upload; copies the rest. A camera's parked objects take the place of those put before. */
 void store_put_upload(struct store *store, struct upload *upload);
 void store_put_parked(struct store *store, const char *camera, const struct parked *items,
                       int count);
@@ -116,12 +119,14 @@ NODISCARD bool store_snapshot_path(struct store_reader *reader, const struct uui
                                    struct err *err);
 
 /* Whether this camera has sent this content before; *ret_refusal (160 bytes) says why it was
- * refused then, empty if it was taken. ERR_NOT_FOUND: it is new. */
+ * refused then, empty if it was taken. ERR_NOT_FOUND: it is new. However old: a file may stay where
+ * it is for ever. Only the number is limited, to a camera's newest UPLOADS_KEPT_MAX (db.h). */
 NODISCARD bool store_find_upload(struct store_reader *reader, const char *camera,
                                  const uint8_t sha256[UPLOAD_SHA256_BYTES],
                                  char ret_refusal[UPLOAD_REFUSAL_BYTES], struct err *err);
 
-/* What store_put_parked kept last: up to PARKED_MAX items; none is no error. */
+/* What store_put_parked kept last: up to PARKED_MAX items; none is no error. ERR_DATA_LOSS, and no
+ * items, if one of them is not what this program wrote: begin with an empty memory. */
 NODISCARD bool store_read_parked(struct store_reader *reader, const char *camera,
                                  struct parked items[PARKED_MAX], int *ret_count, struct err *err);
 

@@ -407,6 +407,146 @@ static void a_lone_change_does_not_wait_for_company(void **state)
     bus_unsubscribe(f->bus, &s);
 }
 
+/* --- uploads: known to be stored only when they are --- */
+
+static struct upload *put_upload(struct fixture *f, const char *name)
+{
+    struct upload *u = upload_new();
+    STR_COPY(u->camera, "porch");
+    STR_COPY(u->name, name);
+    u->sha256[0] = (uint8_t)name[0];
+    store_put_upload(f->store, u);
+    return u;
+}
+
+static void put_camera_event(struct fixture *f, enum camera_event_kind kind)
+{
+    struct camera_event e = {.id = uuid7_new(&f->ids), .kind = kind, .wall_us = 1};
+    STR_COPY(e.camera, "porch");
+    store_put_camera_event(f->store, &e);
+}
+
+/* What shares a group is committed together, in the order it was put. */
+static void everything_put_waits_for_the_same_commit(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    struct bus_subscriber *s = bus_subscribe(f->bus, BUS_EVENT | BUS_CAMERA, 64, NULL, NULL);
+    fixture_open(f);
+    atomic_store(&fault, SQLITE_FULL);
+    put_closed(f, "porch");
+    wait_for_failures(f, 1);
+    AUTO(upload_unref) struct upload *u = put_upload(f, "a.mp4");
+    store_put_parked(f->store, "porch", &(struct parked){.box = BOX_WHOLE}, 1);
+    put_camera_event(f, CAMERA_EVENT_LOST);
+    put_closed(f, "porch");
+    wait_for_failures(f, 3);
+    CHECK(!atomic_load(&u->stored));
+    int64_t missed;
+    CHECK(bus_next(s, &missed) == NULL);
+    CHECK_INT(ask(f, "SELECT (SELECT count(*) FROM upload) + (SELECT count(*) FROM parked)"
+                     " + (SELECT count(*) FROM camera_event) + (SELECT count(*) FROM outbox)"),
+              0);
+    atomic_store(&fault, SQLITE_OK);
+    store_flush(f->store);
+    CHECK(atomic_load(&u->stored));
+    CHECK_INT(ask(f, "SELECT (SELECT count(*) FROM upload) + (SELECT count(*) FROM parked)"
+                     " + (SELECT count(*) FROM camera_event)"),
+              3);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 4);
+    CHECK_INT(store_stats(f->store).events, 4);
+    CHECK(store_stats(f->store).commits <= 2); /* the change that was stuck, and all the others */
+    static const enum bus_topic expected[] = {BUS_EVENT, BUS_EVENT, BUS_CAMERA, BUS_EVENT,
+                                              BUS_EVENT};
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        AUTO(bus_message_unref) struct bus_message *m = bus_next(s, &missed);
+        CHECK(m != NULL);
+        CHECK_INT(m->topic, expected[i]);
+    }
+    CHECK_INT(ask(f, "SELECT after_seq FROM camera_event"), 2);
+    bus_unsubscribe(f->bus, &s);
+}
+
+/* An opening of another camera may go before events, but not before an upload. */
+static void nothing_overtakes_an_upload(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    ask(f, "CREATE TABLE story (step INTEGER PRIMARY KEY, what TEXT)");
+    ask(f, "CREATE TRIGGER t1 AFTER INSERT ON upload"
+           " BEGIN INSERT INTO story (what) VALUES ('upload'); END");
+    ask(f, "CREATE TRIGGER t2 AFTER INSERT ON event"
+           " BEGIN INSERT INTO story (what) VALUES (NEW.camera); END");
+    atomic_store(&fault, SQLITE_FULL);
+    store_put_event(f->store, sample_event(f, "first"));
+    wait_for_failures(f, 1);
+    struct event *update = sample_event(f, "update");
+    update->revision = 3;
+    store_put_event(f->store, update);
+    AUTO(upload_unref) struct upload *u = put_upload(f, "a.mp4");
+    struct event *opening = sample_event(f, "opening");
+    opening->camera = 1;
+    store_put_event(f->store, opening);
+    atomic_store(&fault, SQLITE_OK);
+    store_flush(f->store);
+    CHECK_INT(ask(f, "SELECT group_concat(what) = 'first,update,upload,opening'"
+                     " FROM (SELECT what FROM story ORDER BY step)"),
+              1);
+}
+
+static void what_is_refused_is_set_aside_and_never_called_stored(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    static const char *const tables[] = {"upload", "parked", "camera_event"};
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql,
+                 "CREATE TRIGGER no_%s BEFORE INSERT ON %s"
+                 " BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+                 tables[i], tables[i]);
+        ask(f, sql);
+    }
+    AUTO(upload_unref) struct upload *u = put_upload(f, "a.mp4");
+    store_put_parked(f->store, "porch", &(struct parked){.box = BOX_WHOLE}, 1);
+    put_camera_event(f, CAMERA_EVENT_MOVED);
+    put_closed(f, "porch");
+    store_flush(f->store);
+    CHECK(!atomic_load(&u->stored));
+    CHECK_INT(store_stats(f->store).set_aside, 3);
+    CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 2);
+    CHECK_INT(fixture_logged(f, "upload a.mp4 of camera porch is set aside"), 1);
+    CHECK_INT(fixture_logged(f, "what stands still at camera porch is set aside"), 1);
+    CHECK_INT(fixture_logged(f, "of camera porch is set aside"), 2);
+}
+
+static void what_is_given_up_is_never_called_stored(void **state)
+{
+    (void)state;
+    static const int faults[] = {SQLITE_FULL, SQLITE_CORRUPT};
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        AUTO(fixture_free) struct fixture *f = fixture_new();
+        fixture_open(f);
+        f->store->close_us = 200 * US_PER_MS;
+        atomic_store(&fault, faults[i]);
+        AUTO(upload_unref) struct upload *first = put_upload(f, "a.mp4");
+        AUTO(upload_unref) struct upload *second = put_upload(f, "b.mp4");
+        put_camera_event(f, CAMERA_EVENT_LOST);
+        store_begin_close(f->store);
+        store_flush(f->store);
+        store_put_parked(f->store, "porch", NULL, 0); /* nobody takes it any more */
+        CHECK(!atomic_load(&first->stored));
+        CHECK(!atomic_load(&second->stored));
+        store_reader_close(&f->reader);
+        store_close(&f->store);
+        atomic_store(&fault, SQLITE_OK);
+        CHECK_INT(fixture_logged(f, "4 changes could not be stored: they are lost"), 1);
+        CHECK_INT(ask(f, "SELECT count(*) FROM upload"), 0);
+    }
+}
+
 /* While the first change is stuck, the others gather in the queue: cameras 0 and 1 update, camera 2
  * and camera 0 open. Camera 2's opening goes first, camera 0's stays behind camera 0's update. */
 static void openings_overtake_changes_of_other_cameras(void **state)
@@ -501,6 +641,10 @@ int main(void)
         cmocka_unit_test(commits_that_are_refused_end_too),
         cmocka_unit_test(a_damaged_database_is_left_as_it_is),
         cmocka_unit_test(a_lone_change_does_not_wait_for_company),
+        cmocka_unit_test(everything_put_waits_for_the_same_commit),
+        cmocka_unit_test(nothing_overtakes_an_upload),
+        cmocka_unit_test(what_is_refused_is_set_aside_and_never_called_stored),
+        cmocka_unit_test(what_is_given_up_is_never_called_stored),
         cmocka_unit_test(openings_overtake_changes_of_other_cameras),
         cmocka_unit_test(a_full_disk_is_waited_for),
     };

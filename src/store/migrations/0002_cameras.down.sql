@@ -1,0 +1,3 @@
+DROP TABLE camera_event;
+DROP TABLE parked;
+DROP TABLE upload;
