@@ -2,24 +2,21 @@
  * start new ones; weak ones only keep confirmed tracks alive. Boxes are predicted by their recent
  * velocity. Silence counts only while somebody looks: a track that was not looked for is not lost.
  */
-#include "track/track.h"
-
+#include "track/internal.h"
 #include "track/place.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MATCH_IOU       0.15f /* least overlap of prediction and detection */
-#define MATCH_IOU_WEAK  0.3f
-#define MATCH_DISTANCE  0.6f /* without overlap: centres closer than this many box sizes */
-#define DUPLICATE_IOU   0.6f /* a new box this close to a followed object of its kind is the same */
-#define VELOCITY_US     (400 * US_PER_MS) /* smoothing of the velocity */
-#define PREDICT_MAX_US  US_PER_S          /* nobody's course is known for longer */
-#define MISSES_MIN      3                 /* looks without it before an object has left */
-#define MOVED_SHIFT     0.2f              /* share of its size */
-#define MOVED_SIGHTINGS 2                 /* in a row */
-#define REST_PATIENCE   30 /* a stationary object is waited for this many times longer */
+#define MATCH_IOU      0.15f /* least overlap of prediction and detection */
+#define MATCH_IOU_WEAK 0.3f
+#define MATCH_DISTANCE 0.6f /* without overlap: centres closer than this many box sizes */
+#define DUPLICATE_IOU  0.6f /* a new box this close to a followed object of its kind is the same */
+#define VELOCITY_US    (400 * US_PER_MS) /* smoothing of the velocity */
+#define PREDICT_MAX_US US_PER_S          /* nobody's course is known for longer */
+#define MISSES_MIN     3                 /* looks without it before an object has left */
+#define REST_PATIENCE  30 /* a stationary object is waited for this many times longer */
 /* Share of its height by which a foot must be off a line to count as on one side of it: who sways
  * on the line crosses it once. */
 #define LINE_CLEAR      0.1f
@@ -28,7 +25,8 @@
 /* An old picture counts half: a long visit shows more than its first minute, and every event its
  * own. */
 #define PICTURE_FADE_US (30 * US_PER_S)
-#define VOTES_MAX       4
+/* A track was looked for where this much of its box was. */
+#define LOOKED_SHARE 0.7f
 
 static const struct opt track_rows[] = {
     {"confirm_score", OPT_DOUBLE(struct track_conf, confirm_score, 0.05, 1), .def = "0.4",
@@ -42,6 +40,9 @@ static const struct opt track_rows[] = {
              "open."},
     {"rest_person", OPT_DURATION(struct track_conf, rest_person_us, 1, 3600), .def = "60s",
      .help = "The same for people and animals."},
+    {"remember", OPT_DURATION(struct track_conf, remember_us, 3600, 365 * 86400.0), .def = "14d",
+     .help = "A parked car or other still object that has not been seen for this long is "
+             "forgotten."},
     {0},
 };
 
@@ -50,36 +51,6 @@ const struct section track_section = {
     .help = "Following objects from picture to picture.",
     .bytes = sizeof(struct track_conf),
     .rows = track_rows,
-};
-
-struct vote {
-    char label[LABEL_BYTES];
-    float weight;
-};
-
-/* A track as the tracker keeps it. */
-struct follow {
-    struct live_track live;
-    struct box predicted; /* where it should be in the observation at hand */
-    struct box velocity;  /* of each side, per second */
-    int hits, misses;     /* misses: looks in a row without it */
-    struct vote votes[VOTES_MAX];
-    int moved_sightings; /* in a row, away from where it was first seen */
-    struct box first_box;
-    struct box rest_box; /* where it has been resting */
-    int64_t rest_since_us;
-    int left_rest_sightings;       /* in a row, away from rest_box */
-    struct point clear[LINES_MAX]; /* where its foot last was clearly off each line */
-    float best_quality;
-    int64_t picture_us;
-    bool matched; /* in the observation at hand */
-};
-
-struct tracker {
-    struct tracker_params params;
-    struct follow *follows[TRACKS_MAX]; /* oldest first */
-    int count;
-    int64_t ignored;
 };
 
 struct tracker *tracker_new(const struct tracker_params *params)
@@ -124,6 +95,10 @@ int64_t tracker_ignored(const struct tracker *tracker)
 
 static void predict(struct follow *f, int64_t now_us)
 {
+    if (f->live.parked && f->left_rest_sightings == 0) {
+        f->predicted = f->rest_box;
+        return;
+    }
     int64_t elapsed_us = CLAMP(now_us - f->live.track.last.pts_us, 0, PREDICT_MAX_US);
     float s = (float)elapsed_us / (float)US_PER_S;
     struct box b = f->live.track.last.box;
@@ -131,14 +106,20 @@ static void predict(struct follow *f, int64_t now_us)
                                 b.x1 + f->velocity.x1 * s, b.y1 + f->velocity.y1 * s};
 }
 
+static bool may_be(const struct follow *f, const struct detection *d)
+{
+    if (label_kind(d->label) != f->live.kind)
+        return false;
+    /* "Other" is no kind: a chair does not become a suitcase. */
+    return f->live.kind != KIND_OTHER || strcmp(d->label, f->live.track.label) == 0;
+}
+
 /* How well a detection fits a track: 0 not at all. A weak one must overlap. */
-static float fit(const struct follow *f, const struct detection *d, bool weak)
+static float fit(const struct tracker *t, const struct follow *f, const struct detection *d,
+                 const struct observation *o, bool weak)
 {
     float least_iou = weak ? MATCH_IOU_WEAK : MATCH_IOU;
-    if (label_kind(d->label) != f->live.kind)
-        return 0;
-    /* "Other" is no kind: a chair does not become a suitcase. */
-    if (f->live.kind == KIND_OTHER && strcmp(d->label, f->live.track.label) != 0)
+    if (!may_be(f, d) || (o->still && !rest_spans(t, f, d, o)))
         return 0;
     float iou = MAX(box_iou(f->predicted, d->box), box_iou(f->live.track.last.box, d->box));
     if (iou >= least_iou)
@@ -204,27 +185,6 @@ static void learn_velocity(struct follow *f, const struct sighting *now)
     const float *to = &now->box.x0;
     for (int i = 0; i < 4; i++)
         v[i] += k * ((to[i] - from[i]) / s - v[i]);
-}
-
-static void watch_rest(const struct tracker *t, struct follow *f, const struct sighting *now)
-{
-    struct live_track *live = &f->live;
-    bool away = place_shift(f->first_box, now->box) > MOVED_SHIFT;
-    f->moved_sightings = away ? f->moved_sightings + 1 : 0;
-    if (f->moved_sightings >= MOVED_SIGHTINGS)
-        live->moved = true;
-    bool left = place_shift(f->rest_box, now->box) > MOVED_SHIFT;
-    f->left_rest_sightings = left ? f->left_rest_sightings + 1 : 0;
-    if (f->left_rest_sightings >= MOVED_SIGHTINGS) {
-        f->rest_box = now->box;
-        f->rest_since_us = now->pts_us;
-        f->left_rest_sightings = 0;
-        live->track.stationary = false;
-    }
-    bool restless = live->kind == KIND_PERSON || live->kind == KIND_ANIMAL;
-    int64_t rest_us = restless ? t->params.conf->rest_person_us : t->params.conf->rest_us;
-    if (now->pts_us - f->rest_since_us >= rest_us)
-        live->track.stationary = true;
 }
 
 static void visit_zones(const struct tracker *t, struct follow *f, const struct sighting *now)
@@ -323,15 +283,17 @@ static void sight(struct tracker *t, struct follow *f, const struct detection *d
     learn_velocity(f, &now);
     visit_zones(t, f, &now);
     cross_lines(t, f, &now);
-    watch_rest(t, f, &now);
+    rest_watch(t, f, &now, o);
     vote(f, d);
     live->track.last = now;
     live->track.confidence = MAX(live->track.confidence, d->score);
     live->track.growth = box_area(now.box) / MAX(box_area(f->first_box), 1e-9f);
-    live->seen = f->matched = true;
+    live->seen = live->looked = f->matched = true;
     f->misses = 0;
     f->hits++;
-    if (f->hits >= t->params.conf->confirm_hits)
+    /* A picture of its own has no others to confirm it. */
+    bool sure = o->still && d->score >= (float)t->params.conf->confirm_score;
+    if (sure || f->hits >= t->params.conf->confirm_hits)
         live->confirmed = true;
     if (live->confirmed)
         keep_picture(t, f, &now, o->frame, copy);
@@ -350,8 +312,7 @@ static void start_follow(struct tracker *t, const struct detection *d, const str
     f->live.track.id = uuid7_new(t->params.ids);
     f->live.track.first = f->live.track.last = now;
     f->live.track.best.pts_us = TIME_UNKNOWN;
-    f->first_box = f->rest_box = d->box;
-    f->rest_since_us = o->pts_us;
+    rest_start(t, f, d, o);
     for (int i = 0; i < LINES_MAX; i++)
         f->clear[i] = box_foot(d->box);
     t->follows[t->count++] = f;
@@ -374,7 +335,7 @@ static void associate(struct tracker *t, const struct observation *o, bool *used
             if (f->matched || f->live.ended || used[j] || is_weak != weak ||
                 (weak && !f->live.confirmed))
                 continue;
-            float value = fit(f, &all->items[j], weak);
+            float value = fit(t, f, &all->items[j], o, weak);
             if (value > 0)
                 pairs[count++] = (struct pair){value, i, j};
         }
@@ -425,22 +386,46 @@ static void count_miss(const struct tracker *t, struct follow *f, int64_t now_us
                     f->misses >= MISSES_MIN * patience;
 }
 
-/* What moved before the picture was interrupted may be anywhere by now. */
-static bool lost_in_gap(const struct tracker *t, const struct follow *f, int64_t now_us)
+/* What moved before the picture was interrupted may be anywhere by now. Between pictures of their
+ * own there is nothing but gaps. */
+static bool lost_in_gap(const struct tracker *t, const struct follow *f,
+                        const struct observation *o)
 {
-    return !f->live.track.stationary &&
-           now_us - f->live.track.last.pts_us > t->params.conf->max_gap_us;
+    return o->gap && !o->still && !f->live.track.stationary &&
+           o->pts_us - f->live.track.last.pts_us > t->params.conf->max_gap_us;
+}
+
+/* Whether the detector looked where this one should be. */
+static bool looked_for(const struct follow *f, const struct observation *o)
+{
+    struct box b = box_clip(f->predicted);
+    if (!o->analysed)
+        return false;
+    if (o->looked_count == 0 || box_area(b) <= 0)
+        return true; /* everywhere; it has left the picture */
+    for (int i = 0; i < o->looked_count; i++)
+        if (box_intersection(b, o->looked[i]) >= LOOKED_SHARE * box_area(b))
+            return true;
+    return false;
+}
+
+static void begin_push(struct tracker *t, const struct observation *o)
+{
+    remove_ended(t);
+    for (int i = 0; i < t->count; i++) {
+        struct follow *f = t->follows[i];
+        f->live.seen = f->matched = false;
+        f->live.ended = o->end || t->turned || lost_in_gap(t, f, o);
+        if (o->analysed)
+            predict(f, o->pts_us);
+        f->live.looked = looked_for(f, o);
+    }
+    t->turned = false;
 }
 
 void tracker_push(struct tracker *t, const struct observation *o)
 {
-    remove_ended(t);
-    for (int i = 0; i < t->count; i++) {
-        t->follows[i]->live.seen = t->follows[i]->matched = false;
-        t->follows[i]->live.ended = o->end || (o->gap && lost_in_gap(t, t->follows[i], o->pts_us));
-        if (o->analysed)
-            predict(t->follows[i], o->pts_us);
-    }
+    begin_push(t, o);
     if (o->analysed) {
         bool used[DETECTIONS_MAX] = {false};
         AUTO(frame_unref) struct frame *copy = NULL;
@@ -453,11 +438,21 @@ void tracker_push(struct tracker *t, const struct observation *o)
                 start_follow(t, d, o, &copy);
         }
         for (int i = 0; i < known; i++)
-            if (!t->follows[i]->matched && !t->follows[i]->live.ended)
+            if (!t->follows[i]->matched && !t->follows[i]->live.ended && t->follows[i]->live.looked)
                 count_miss(t, t->follows[i], o->pts_us);
+        rest_decide(t, o);
     }
     for (int i = 0; i < t->count; i++) {
         struct live_track *live = &t->follows[i]->live;
         live->moving = live->confirmed && live->moved && !live->track.stationary;
     }
+}
+
+void tracker_view_moved(struct tracker *t, float x, float y, bool known)
+{
+    if (t->params.memory)
+        memory_shift(t->params.memory, x, y, known);
+    t->turned |= !known;
+    for (int i = 0; known && i < t->count; i++)
+        rest_shift(t, t->follows[i], x, y);
 }

@@ -15,6 +15,7 @@ struct track_conf {
     int64_t max_gap_us;     /* unseen this long, a moving object has left */
     int64_t rest_us;        /* a vehicle or thing at rest this long is stationary */
     int64_t rest_person_us; /* a person or animal */
+    int64_t remember_us;    /* for memory_new: still objects unseen for longer are forgotten */
 };
 extern const struct section track_section;
 
@@ -27,6 +28,7 @@ struct live_track {
     bool moving; /* confirmed, has moved, and is not stationary: what events are about */
     bool parked; /* is a remembered still object, or has become one */
     bool seen;   /* in the observation just pushed */
+    bool looked; /* seen, or looked for in vain, in that observation; else nobody looked there */
     bool ended;  /* has left; reported once, with the observation that noticed */
 };
 
@@ -38,7 +40,7 @@ struct tracker_params {
     const struct track_conf *conf;
     const struct opt_map *zones, *lines;
     struct uuid_gen *ids;
-    struct memory *memory; /* NULL: nothing is remembered */
+    struct memory *memory; /* NULL: nothing is remembered across tracks */
     bool pictures;
 };
 NODISCARD struct tracker *tracker_new(const struct tracker_params *params);
@@ -46,6 +48,11 @@ void tracker_free(struct tracker **tracker);
 
 /* Takes in one observation (borrowed). Frames that were not analysed only move time on. */
 void tracker_push(struct tracker *tracker, const struct observation *observation);
+
+/* The camera was turned, and everything stands elsewhere in the picture by x, y (shares of it).
+ * known false: by nobody knows how much; then whoever was followed ends with the next push. What
+ * stands still has not moved by that. Shifts the memory as well. */
+void tracker_view_moved(struct tracker *tracker, float x, float y, bool known);
 
 /* The tracks after the last push, oldest first, those that just ended included; valid until the
  * next push. */
