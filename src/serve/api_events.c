@@ -45,6 +45,18 @@ static bool check_camera(const struct serve *serve, const struct event_query *qu
     return camera_find(serve, query->camera, err) >= 0;
 }
 
+/* Ends the open object of a list with where it goes on. */
+static void reply_page(struct json *j, int limit, const struct uuid *next, struct reply *reply)
+{
+    json_object(j, "pagination");
+    json_int(j, "limit", limit);
+    json_uuid(j, "next_cursor", next);
+    json_bool(j, "has_more", !uuid_is_zero(next));
+    json_end_object(j);
+    json_end_object(j);
+    reply_json(reply, j);
+}
+
 void api_events(struct serve *serve, struct request *request, struct reply *reply)
 {
     struct err err = {0};
@@ -55,20 +67,29 @@ void api_events(struct serve *serve, struct request *request, struct reply *repl
     json_object(&j, NULL);
     if (!parse_list(request, &query, &err) ||
         !store_list_events(serve->reader, &query, &j, &next, &err) ||
-        !check_camera(serve, &query, &j, &err)) {
-        while (j.depth > 0)
-            json_end_object(&j);
-        json_done(&j);
+        !check_camera(serve, &query, &j, &err))
         reply_error(reply, &serve->log, &err);
-        return;
-    }
-    json_object(&j, "pagination");
-    json_int(&j, "limit", query.limit);
-    json_uuid(&j, "next_cursor", &next);
-    json_bool(&j, "has_more", !uuid_is_zero(&next));
-    json_end_object(&j);
-    json_end_object(&j);
-    reply_json(reply, &j);
+    else
+        reply_page(&j, query.limit, &next, reply);
+    json_done(&j);
+}
+
+/* What happened to cameras themselves: a list like that of events, without levels. */
+void api_camera_events(struct serve *serve, struct request *request, struct reply *reply)
+{
+    struct err err = {0};
+    struct event_query query;
+    struct uuid next;
+    struct json j;
+    json_init(&j);
+    json_object(&j, NULL);
+    if (!parse_list(request, &query, &err) ||
+        !store_list_camera_events(serve->reader, query.camera, &query.before, query.limit, &j,
+                                  &next, &err) ||
+        !check_camera(serve, &query, &j, &err))
+        reply_error(reply, &serve->log, &err);
+    else
+        reply_page(&j, query.limit, &next, reply);
     json_done(&j);
 }
 

@@ -130,6 +130,7 @@ void api_system(struct serve *serve, struct request *request, struct reply *repl
 void api_cameras(struct serve *serve, struct request *request, struct reply *reply);
 void api_camera(struct serve *serve, struct request *request, struct reply *reply);
 void api_camera_snapshot(struct serve *serve, struct request *request, struct reply *reply);
+void api_camera_events(struct serve *serve, struct request *request, struct reply *reply);
 void api_events(struct serve *serve, struct request *request, struct reply *reply);
 void api_event(struct serve *serve, struct request *request, struct reply *reply);
 void api_event_snapshot(struct serve *serve, struct request *request, struct reply *reply);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+static const char *const camera_events_params[] = {"camera", "limit", "cursor", NULL};
 static const char *const events_params[] = {"camera", "min_level", "limit", "cursor", NULL};
 /* The revision is not looked at: it makes a changed picture's address a new one. */
 static const char *const event_picture_params[] = {"track", "boxes", "revision", NULL};
@@ -17,6 +18,7 @@ const struct route routes[] = {
     {"/api/cameras", 0, NULL, api_cameras},
     {"/api/cameras/{name}", 0, NULL, api_camera},
     {"/api/cameras/{name}/snapshot", 0, camera_picture_params, api_camera_snapshot},
+    {"/api/camera-events", 0, camera_events_params, api_camera_events},
     {"/api/events", 0, events_params, api_events},
     {"/api/events/{id}", 0, NULL, api_event},
     {"/api/events/{id}/snapshot", 0, event_picture_params, api_event_snapshot},

@@ -23,10 +23,41 @@ static void every_address_answers(void **state)
     expect_get(h, path, 200, "image/jpeg");
     snprintf(path, sizeof path, "/api/events/%s/snapshot?track=%s", text, text);
     expect_get(h, path, 404, "no picture");
+    expect_get(h, "/api/camera-events", 200, "{\"items\":[");
     expect_get(h, "/", 200, "<!doctype html>");
     expect_get(h, "/ws/events", 426, "speaks WebSocket");
     atomic_store(&h->ready, false);
     expect_get(h, "/health", 200, "\"status\":\"starting\"");
+}
+
+/* Newest first, paged, of one camera or of all. */
+static void what_happened_to_cameras_is_listed(void **state)
+{
+    struct house *h = *state;
+    expect_get(h, "/api/camera-events", 200, "{\"items\":[],\"pagination\":{\"limit\":50,");
+    for (int i = 0; i < 3; i++) {
+        struct camera_event event = {.id = uuid7_new(&h->ids),
+                                     .kind = CAMERA_EVENT_COVERED,
+                                     .ended = i == 1,
+                                     .wall_us = 1700000000 * US_PER_S + i};
+        STR_COPY(event.camera, camera_names[i / 2]);
+        snprintf(event.text, sizeof event.text, "number \"%d\"", i);
+        store_put_camera_event(h->store, &event);
+    }
+    store_flush(h->store);
+    struct answer a = raw_get(h->port, "/api/camera-events?limit=2");
+    CHECK_INT(a.status, 200);
+    CHECK(strstr(a.body, "number \\\"2\\\"") < strstr(a.body, "number \\\"1\\\""));
+    CHECK(!strstr(a.body, "number \\\"0\\\""));
+    CHECK_CONTAINS(a.body, "\"kind\":\"covered\"");
+    CHECK_CONTAINS(a.body, "\"has_more\":true}}");
+    answer_done(&a);
+    a = raw_get(h->port, "/api/camera-events?camera=yard");
+    CHECK_CONTAINS(a.body, "\"camera\":\"yard\"");
+    CHECK(!strstr(a.body, "porch"));
+    answer_done(&a);
+    expect_get(h, "/api/camera-events?camera=yrd", 404, "did you mean 'yard'?");
+    expect_get(h, "/api/camera-events?min_level=low", 400, "unknown parameter 'min_level'");
 }
 
 /* What holds for all of them, also for those added later. */
@@ -349,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(every_address_answers),
+        CASE(what_happened_to_cameras_is_listed),
         CASE(every_route_keeps_the_rules),
         CASE(mistakes_are_answered_in_words),
         CASE(lists_are_paged),

@@ -49,10 +49,22 @@ export interface SecurityEvent {
 export interface Camera {
     name: string;
     state?: string;
+    cause?: string | null;
     reason?: string | null;
+    view?: string;
     width?: number;
     height?: number;
-    fps?: number;
+    idle?: { idle: boolean; reason: string | null };
+    uploads?: { accepted: number; last_refusal: string | null };
+}
+
+export interface CameraEvent {
+    id: string;
+    camera: string;
+    kind: string;
+    ended: boolean;
+    at: string | null;
+    text: string;
 }
 
 export interface System {
@@ -101,6 +113,7 @@ export function getEvents(filter: EventFilter, cursor: string | null): Promise<P
 
 export const getEvent = (id: string) => get<SecurityEvent>(`/api/events/${encodeURIComponent(id)}`);
 export const getCameras = () => get<Page<Camera>>('/api/cameras');
+export const getCameraEvents = () => get<Page<CameraEvent>>('/api/camera-events?limit=8');
 export const getSystem = () => get<System>('/api/system');
 
 /** Address of an event's picture. The revision only makes a changed picture a new address. */

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Camera } from './api';
 import { Badge, When } from './parts';
-import { cameras, camerasKnown, lastEventOf, select } from './state';
+import { cameraEvents, cameras, camerasKnown, lastEventOf, select } from './state';
 
 const PERIOD_MS = 250;
 const PATIENCE_MS = 2_000; // between tries while there is no picture
@@ -89,24 +89,59 @@ const stateWords: Record<string, string> = {
     ended: 'recording has ended',
 };
 
+// Why there is no good picture, in two words; the sentence follows below.
+const troubleWords: Record<string, string> = {
+    refused: 'cannot be reached',
+    name: 'unknown name',
+    denied: 'wrong password',
+    missing: 'not there',
+    timeout: 'no answer',
+    silent: 'fell silent',
+    ended: 'hung up',
+    garbage: 'sends no video',
+    no_key_frame: 'waiting for a key frame',
+    frozen: 'frozen picture',
+    black: 'black picture',
+    covered: 'covered',
+    defocused: 'out of focus',
+    moved: 'turned away',
+};
+
+/** What the camera is doing, and whether somebody should look after it. */
+function condition(camera: Camera): { state: string; words: string } {
+    const state = camera.state ?? 'online';
+    const trouble = troubleWords[camera.cause ?? ''] ?? troubleWords[camera.view ?? ''];
+    if (state === 'online') return { state: trouble ? 'unwell' : state, words: trouble ?? 'online' };
+    if (state === 'retrying' && trouble) return { state, words: `${trouble}, trying again` };
+    return { state, words: stateWords[state] ?? state };
+}
+
 function facts(camera: Camera): string {
     const size = camera.width && camera.height ? `${camera.width} × ${camera.height}` : '';
-    const rate = camera.fps ? `${Math.round(camera.fps * 10) / 10} fps` : '';
-    return [size, rate].filter(Boolean).join(' · ');
+    const files = camera.uploads ? `${camera.uploads.accepted} files` : '';
+    return [size, files, camera.idle?.idle ? 'resting' : ''].filter(Boolean).join(' · ');
+}
+
+/** A sentence that helps: why there is no picture, why a file was refused, what would save work. */
+function advice(camera: Camera): string | null {
+    if (camera.reason) return camera.reason;
+    if (camera.uploads?.last_refusal) return `Refused: ${camera.uploads.last_refusal}`;
+    return camera.idle?.reason ? `Never rests: ${camera.idle.reason}` : null;
 }
 
 function CameraCard({ camera }: { camera: Camera }) {
-    const state = camera.state ?? 'online';
+    const { state, words } = condition(camera);
+    const note = advice(camera);
     const last = lastEventOf(camera.name);
     return (
         <article class="card camera" aria-label={`Camera ${camera.name}`}>
             <LivePicture camera={camera} />
             <div class="line">
                 <h3>{camera.name}</h3>
-                <span class={`state ${state}`}>{stateWords[state] ?? state}</span>
+                <span class={`state ${state}`}>{words}</span>
                 <span class="quiet end">{facts(camera)}</span>
             </div>
-            {state !== 'online' && camera.reason && <p class="quiet reason">{camera.reason}</p>}
+            {note && <p class="quiet reason">{note}</p>}
             <p class="line last">
                 {last ? (
                     <>
@@ -121,6 +156,30 @@ function CameraCard({ camera }: { camera: Camera }) {
                 )}
             </p>
         </article>
+    );
+}
+
+/** What happened to the cameras themselves, newest first. */
+export function CameraEvents() {
+    if (cameraEvents.value.length === 0) return null;
+    return (
+        <details class="card camera-events">
+            <summary>What happened to cameras</summary>
+            <ul>
+                {cameraEvents.value.map((event) => (
+                    <li key={event.id} class="line">
+                        <b>{event.camera}</b>
+                        <span class={event.ended ? 'quiet' : ''}>
+                            {event.text}
+                            {event.ended ? ': over' : ''}
+                        </span>
+                        <span class="quiet end">
+                            <When at={event.at} at_s={0} />
+                        </span>
+                    </li>
+                ))}
+            </ul>
+        </details>
     );
 }
 

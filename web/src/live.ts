@@ -1,7 +1,7 @@
 // The live stream: one WebSocket, reconnected with back-off, resumed by sequence number so that no
 // change of an event is missed in between.
-import type { SecurityEvent } from './api';
-import { applyCamera, applyEvent, connection, reloadEvents, reloadSystem } from './state';
+import type { CameraEvent, SecurityEvent } from './api';
+import { applyCamera, applyCameraEvent, applyEvent, connection, reloadEvents, reloadSystem } from './state';
 
 const FIRST_DELAY_MS = 500;
 const LAST_DELAY_MS = 15_000;
@@ -12,6 +12,7 @@ type Message =
     | { type: 'hello'; seq: number }
     | { type: 'event'; seq: number; data: SecurityEvent }
     | { type: 'camera'; data: { camera?: string; state?: string; reason?: string | null } }
+    | { type: 'camera_event'; data: CameraEvent }
     | { type: 'missed'; count: number; seq: number }
     | { type: 'pong' | 'error' | 'detections' };
 
@@ -45,6 +46,9 @@ function onMessage(message: Message): void {
             break;
         case 'camera':
             applyCamera(message.data);
+            break;
+        case 'camera_event':
+            applyCameraEvent(message.data);
             break;
         case 'missed':
             send({ type: 'resume', after: message.seq });

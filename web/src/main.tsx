@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals';
 import { render } from 'preact';
-import { Cameras } from './cameras';
+import { CameraEvents, Cameras } from './cameras';
 import { Details } from './details';
 import { EventList, OpenEvents } from './events';
 import { DetectorNotice, Header } from './header';
@@ -32,6 +32,7 @@ function App() {
                 <section class="live" aria-labelledby="cameras-title">
                     <h2 id="cameras-title">Cameras</h2>
                     <Cameras />
+                    <CameraEvents />
                 </section>
                 <EventList />
             </main>

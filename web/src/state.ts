@@ -1,11 +1,12 @@
 // What the page knows: signals, changed here and nowhere else.
 import { batch, computed, signal } from '@preact/signals';
-import { getCameras, getEvent, getEvents, getSystem, LEVELS, Problem } from './api';
-import type { Camera, EventFilter, SecurityEvent, System } from './api';
+import { getCameraEvents, getCameras, getEvent, getEvents, getSystem, LEVELS, Problem } from './api';
+import type { Camera, CameraEvent, EventFilter, SecurityEvent, System } from './api';
 
 export const system = signal<System | null>(null);
 export const cameras = signal<Camera[]>([]);
 export const camerasKnown = signal(false);
+export const cameraEvents = signal<readonly CameraEvent[]>([]); // newest first
 export const filter = signal<EventFilter>({ camera: '', level: 'unknown' });
 export const trouble = signal(''); // why the list could not be loaded
 export const loading = signal(false);
@@ -88,6 +89,15 @@ export function applyCamera(change: { camera?: string; state?: string; reason?: 
     );
 }
 
+const CAMERA_EVENTS_MAX = 8;
+
+/** Something has happened to a camera. */
+export function applyCameraEvent(event: CameraEvent): void {
+    const others = cameraEvents.value.filter((known) => known.id !== event.id);
+    cameraEvents.value = [event, ...others].slice(0, CAMERA_EVENTS_MAX);
+    void reloadSystem();
+}
+
 let loads = 0; // only the newest load may change the list
 
 async function load(cursor: string | null): Promise<void> {
@@ -125,7 +135,12 @@ export function setFilter(change: Partial<EventFilter>): void {
 }
 
 export async function reloadSystem(): Promise<void> {
-    const [newSystem, newCameras] = await Promise.allSettled([getSystem(), getCameras()]);
+    const [newSystem, newCameras, newCameraEvents] = await Promise.allSettled([
+        getSystem(),
+        getCameras(),
+        getCameraEvents(),
+    ]);
+    if (newCameraEvents.status === 'fulfilled') cameraEvents.value = newCameraEvents.value.items;
     if (newSystem.status === 'fulfilled') system.value = newSystem.value;
     if (newCameras.status === 'fulfilled') {
         cameras.value = newCameras.value.items;
