@@ -1,0 +1,62 @@
+/* What is taken shows, and what is given back does not. */
+#include "test.h"
+
+#include "base/process.h"
+#include "base/thread.h"
+
+#include <fcntl.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void memory_that_is_used_shows(void **state)
+{
+    (void)state;
+    enum { BYTES = 64 << 20 };
+    struct process_usage before = process_usage();
+    CHECK(before.resident_bytes > 0 && before.anonymous_bytes > 0);
+    CHECK(before.anonymous_bytes <= before.resident_bytes);
+    char *memory = malloc(BYTES);
+    CHECK(memory);
+    memset(memory, 1, BYTES);
+    struct process_usage with = process_usage();
+    CHECK(memory[BYTES / 2] == 1);
+    free(memory);
+    CHECK(with.anonymous_bytes - before.anonymous_bytes > BYTES / 2);
+}
+
+static void wait_for_it(void *arg)
+{
+    while (sem_wait(arg) != 0)
+        continue;
+}
+
+static void descriptors_and_threads_are_counted(void **state)
+{
+    (void)state;
+    struct process_usage before = process_usage();
+    CHECK(before.descriptors >= 3 && before.threads >= 1);
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    sem_t semaphore;
+    sem_init(&semaphore, 0, 0);
+    struct thread *thread;
+    CHECK(thread_start(&thread, ROLE_NONE, "waits", wait_for_it, &semaphore, NULL));
+    struct process_usage with = process_usage();
+    sem_post(&semaphore);
+    thread_join(&thread);
+    close(fd);
+    CHECK_INT(with.descriptors, before.descriptors + 1);
+    CHECK_INT(with.threads, before.threads + 1);
+    CHECK_INT(process_usage().descriptors, before.descriptors);
+    sem_destroy(&semaphore);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_that_is_used_shows),
+        cmocka_unit_test(descriptors_and_threads_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
