@@ -1,6 +1,7 @@
 /* Cameras over RTSP and RTSPS, and every file libavformat reads. */
 #include "capture/capture.h"
 
+#include "capture/net.h"
 #include "capture/timeline.h"
 
 #include <ctype.h>
@@ -11,10 +12,14 @@
 #include <string.h>
 #include <strings.h>
 
-#define PROBE_US    "2000000" /* longest look at a live stream before its first picture */
-#define PROBE_BYTES "2000000"
-#define MISSING_US  (2 * US_PER_S) /* a recording that lacks less, or a twentieth, is whole */
-#define RATE_USUAL  25 /* pictures a second, of a recording that says nothing about time */
+#define MISSING_US (2 * US_PER_S) /* a recording that lacks less, or a twentieth, is whole */
+#define RATE_USUAL 25 /* pictures a second, of a recording that says nothing about time */
+
+/* libavformat's own clock for sockets must never be the first: ours knows what it waits for. */
+#define SOCKET_TIMEOUT_US (3600 * US_PER_S)
+#define KNOCK_US          (1 * US_PER_S)
+#define CLOSE_US          (1 * US_PER_S)
+#define DAMAGED_MAX       1000 /* errors in a row, of a stream that goes on nevertheless */
 
 struct lavf {
     AVFormatContext *input;
@@ -25,8 +30,14 @@ struct lavf {
     int64_t last_us;          /* own stamp of the last picture, TIME_UNKNOWN before it */
     int64_t unstamped;        /* packets of a recording without stamps */
     const atomic_bool *stop;
-    int64_t deadline_us; /* monotonic; a blocking call is given up after it */
+    const struct capture_limits *limits; /* NULL: timeout_us for each */
     int64_t timeout_us;
+    int64_t limit_us;    /* of what is going on */
+    int64_t deadline_us; /* monotonic; a blocking call is given up after it */
+    bool late;           /* it was */
+    bool opened;
+    enum camera_cause cause; /* of the failure */
+    struct clock_offset offset;
 };
 
 static bool is_rtsp(const char *url)
@@ -49,62 +60,43 @@ static bool lavf_live(const char *url)
 static int should_give_up(void *ctx)
 {
     struct lavf *l = ctx;
-    return atomic_load_explicit(l->stop, memory_order_relaxed) ||
-           clock_mono_us(&clock_real) > l->deadline_us;
+    if (clock_mono_us(&clock_real) > l->deadline_us)
+        l->late = true;
+    return l->late || atomic_load_explicit(l->stop, memory_order_relaxed);
 }
 
-static void extend_deadline(struct lavf *l)
+/* From now on there is this much time. */
+static void allow(struct lavf *l, int64_t us)
 {
-    l->deadline_us = clock_mono_us(&clock_real) + l->timeout_us;
+    l->late = false;
+    l->limit_us = us;
+    l->deadline_us = clock_mono_us(&clock_real) + us;
 }
 
-static enum err_code code_of(int rc)
+static void lavf_limit(void *priv, const struct capture_limits *limits)
 {
-    switch (rc) {
-    case AVERROR(ENOENT):
-    case AVERROR_HTTP_NOT_FOUND:
-    case AVERROR_STREAM_NOT_FOUND:
-        return ERR_NOT_FOUND;
-    case AVERROR_HTTP_UNAUTHORIZED:
-    case AVERROR_HTTP_FORBIDDEN:
-        return ERR_DENIED;
-    case AVERROR_INVALIDDATA:
-    case AVERROR_PROTOCOL_NOT_FOUND:
-    case AVERROR_DECODER_NOT_FOUND:
-        return ERR_INVALID;
-    case AVERROR_EXIT:
-        return ERR_CANCELLED;
-    default:
-        return ERR_UNAVAILABLE;
-    }
+    struct lavf *l = priv;
+    l->limits = limits;
 }
 
-static bool fail(const struct lavf *l, int rc, const char *doing, struct err *err)
+static bool fail_late(struct lavf *l, const char *doing, struct err *err)
+{
+    double s = (double)l->limit_us / US_PER_S;
+    l->cause = l->opened ? CAUSE_SILENT : CAUSE_TIMEOUT;
+    if (l->opened)
+        return err_set(err, ERR_UNAVAILABLE, "%s: no picture for %.3g s", doing, s);
+    return err_set(err, ERR_UNAVAILABLE, "%s: no answer for %.3g s", doing, s);
+}
+
+static bool fail(struct lavf *l, int rc, const char *doing, struct err *err)
 {
     if (atomic_load_explicit(l->stop, memory_order_relaxed))
         return err_set(err, ERR_CANCELLED, "stopped");
-    if (rc == AVERROR_EXIT || rc == AVERROR(ETIMEDOUT))
-        return err_set(err, ERR_UNAVAILABLE, "%s: no answer for %lld s", doing,
-                       (long long)(l->timeout_us / US_PER_S));
-    if (code_of(rc) != ERR_DENIED)
-        return err_set(err, code_of(rc), "%s: %s", doing, av_err2str(rc));
-    err_set(err, ERR_DENIED, "%s: the camera refuses this username and password", doing);
-    err_hint(err, "check both; cameras lock out who tries too often");
-    return false;
-}
-
-/* Percent-encodes what may not stand in the user information of a URL (RFC 3986 3.2.1). */
-static void encode(const char *text, char *out, size_t bytes)
-{
-    size_t n = 0;
-    for (; *text && n + 4 <= bytes; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (isalnum(c) || strchr("-._~", c))
-            out[n++] = (char)c;
-        else
-            n += (size_t)snprintf(out + n, bytes - n, "%%%02X", c);
-    }
-    out[n] = '\0';
+    if (l->late)
+        return fail_late(l, doing, err);
+    if (l->live)
+        return net_fail(rc, doing, &l->cause, err);
+    return err_set(err, net_code(rc, &l->cause), "%s: %s", doing, av_err2str(rc));
 }
 
 static size_t scheme_bytes(const char *url)
@@ -120,15 +112,11 @@ static bool lavf_check(const char *url, struct err *err)
     int scheme = (int)scheme_bytes(url);
     if (scheme > 0 && !is_rtsp(url)) {
         err_set(err, ERR_INVALID, "addresses with %.*s:// cannot be watched", MIN(scheme, 16), url);
-        err_hint(err, "rtsp:// or rtsps:// and a camera, the path of a recording, or scene");
+        err_hint(err, "rtsp://, rtsps://, http:// or https:// and a camera, the path of a "
+                      "recording, or scene");
         return false;
     }
-    if (is_rtsp(url) && url[strcspn(url, " \t")]) {
-        err_set(err, ERR_INVALID, "the address has a blank in it");
-        err_hint(err, "write it as %%20; better a password with such letters as 'password: ...'");
-        return false;
-    }
-    return true;
+    return !is_rtsp(url) || net_check(url, err);
 }
 
 static bool lavf_is_file(const char *url)
@@ -136,56 +124,70 @@ static bool lavf_is_file(const char *url)
     return scheme_bytes(url) == 0;
 }
 
-/* The address with username and password in it; never to be shown. A path is marked as one, because
- * "12:30.mp4" alone would be an address of the unknown kind "12". */
-static void build_url(const struct capture_conf *conf, char *out, size_t bytes)
+/* What libavformat opens; never to be shown. A path is marked as one, because "12:30.mp4" alone
+ * would be an address of the unknown kind "12". */
+static void build_url(const struct capture_conf *conf, char out[NET_URL_BYTES])
 {
-    const char *rest = strstr(conf->url, "://");
+    if (is_rtsp(conf->url))
+        net_login(conf, out);
+    else
+        snprintf(out, NET_URL_BYTES, "file:%s", conf->url);
+}
+
+/* What libavformat calls invalid data is also what it says when the greeting was cut off. */
+static bool fail_connecting(struct lavf *l, int rc, const char *url, struct err *err)
+{
+    bool plain = strncasecmp(url, "rtsp:", 5) == 0;
+    if (rc != AVERROR_INVALIDDATA || l->late || !plain)
+        return fail(l, rc, "cannot connect", err);
+    enum camera_cause cause = net_knock(url, KNOCK_US, l->stop);
+    fail(l, rc, "cannot connect", err);
+    if (cause == CAUSE_NONE || cause == CAUSE_GARBAGE)
+        return false;
+    l->cause = CAUSE_ENDED;
+    return err_set(err, ERR_UNAVAILABLE, "cannot connect: the camera closed the connection");
+}
+
+static void choose_options(const struct capture_conf *conf, AVDictionary **options)
+{
+    /* A file may name other files (playlists), but nothing reaches from a file into the network. */
     if (!is_rtsp(conf->url)) {
-        snprintf(out, bytes, "file:%s", conf->url);
+        av_dict_set(options, "protocol_whitelist", "file,crypto,data", 0);
+        if (conf->formats)
+            av_dict_set(options, "format_whitelist", conf->formats, 0);
         return;
     }
-    if (!conf->username[0] || !rest) {
-        str_copy(out, bytes, conf->url);
-        return;
-    }
-    char user[3 * sizeof conf->username];
-    char password[3 * sizeof conf->password];
-    encode(conf->username, user, sizeof user);
-    encode(conf->password, password, sizeof password);
-    snprintf(out, bytes, "%.*s://%s:%s@%s", (int)(rest - conf->url), conf->url, user, password,
-             rest + 3);
+    av_dict_set(options, "protocol_whitelist", "rtsp,rtsps,rtp,srtp,udp,tcp,tls", 0);
+    av_dict_set(options, "rtsp_transport", conf->transport == TRANSPORT_UDP ? "udp" : "tcp", 0);
+    av_dict_set_int(options, "timeout", SOCKET_TIMEOUT_US, 0);
+    av_dict_set(options, "allowed_media_types", "video", 0);
 }
 
 static bool connect_input(struct lavf *l, const struct capture_conf *conf, struct err *err)
 {
-    bool rtsp = is_rtsp(conf->url);
     if (!lavf_check(conf->url, err))
         return false;
-    char url[CAPTURE_URL_BYTES + 3 * (sizeof conf->username + sizeof conf->password) + 8];
-    build_url(conf, url, sizeof url);
-    AVDictionary *options = NULL;
-    /* A file may name other files (playlists), but nothing reaches from a file into the network. */
-    av_dict_set(&options, "protocol_whitelist",
-                rtsp ? "rtsp,rtsps,rtp,srtp,udp,tcp,tls" : "file,crypto,data", 0);
-    if (rtsp) {
-        av_dict_set(&options, "rtsp_transport", conf->transport == TRANSPORT_UDP ? "udp" : "tcp",
-                    0);
-        av_dict_set_int(&options, "timeout", conf->timeout_us, 0);
-        av_dict_set(&options, "allowed_media_types", "video", 0);
-        av_dict_set(&options, "analyzeduration", PROBE_US, 0);
-        av_dict_set(&options, "probesize", PROBE_BYTES, 0);
+    if (l->live && !net_resolve(conf->url, err)) {
+        l->cause = CAUSE_NAME;
+        return false;
     }
+    char url[NET_URL_BYTES];
+    build_url(conf, url);
+    AVDictionary *options = NULL;
+    choose_options(conf, &options);
     l->input = avformat_alloc_context();
     ASSERT(l->input);
     l->input->interrupt_callback = (AVIOInterruptCB){should_give_up, l};
     int rc = avformat_open_input(&l->input, url, NULL, &options);
     av_dict_free(&options);
     memset(url, 0, sizeof url);
+    if (rc < 0 && l->live)
+        return fail_connecting(l, rc, conf->url, err);
     if (rc < 0)
-        return fail(l, rc, rtsp ? "cannot connect" : "cannot open", err);
-    extend_deadline(l);
-    rc = avformat_find_stream_info(l->input, NULL);
+        return fail(l, rc, "cannot open", err);
+    /* A camera's description has said all there is to know: looking at its pictures as well would
+     * only make the first ones late. */
+    rc = l->live ? 0 : avformat_find_stream_info(l->input, NULL);
     return rc >= 0 || fail(l, rc, "cannot read the stream", err);
 }
 
@@ -207,12 +209,14 @@ static bool lavf_open(void *priv, const struct capture_conf *conf, const atomic_
     l->last_us = TIME_UNKNOWN;
     l->live = is_rtsp(conf->url);
     l->timeout_us = conf->timeout_us;
-    extend_deadline(l);
+    allow(l, l->limits ? l->limits->open_us : l->timeout_us);
     if (!connect_input(l, conf, err))
         return false;
     l->index = av_find_best_stream(l->input, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
-    if (l->index < 0)
+    if (l->index < 0) {
+        l->cause = CAUSE_GARBAGE;
         return err_set(err, ERR_INVALID, "there is no video in it");
+    }
     for (unsigned i = 0; i < l->input->nb_streams; i++)
         if ((int)i != l->index)
             l->input->streams[i]->discard = AVDISCARD_ALL;
@@ -225,6 +229,7 @@ static bool lavf_open(void *priv, const struct capture_conf *conf, const atomic_
     }
     l->stream = stream_new(params, video->time_base.num, video->time_base.den);
     read_creation_time(l);
+    l->opened = true;
     return true;
 }
 
@@ -239,12 +244,26 @@ static int64_t counted_stamp_us(struct lavf *l)
     return av_rescale_q(l->unstamped++, av_inv_q(rate), AV_TIME_BASE_Q);
 }
 
+/* The camera's own time of this picture, which libavformat knows from its latest sender report. */
+static void note_sender_report(struct lavf *l, const AVPacket *av)
+{
+    size_t bytes = 0;
+    const uint8_t *data = av_packet_get_side_data(av, AV_PKT_DATA_PRFT, &bytes);
+    if (!data || bytes < sizeof(AVProducerReferenceTime))
+        return;
+    AVProducerReferenceTime reported;
+    memcpy(&reported, data, sizeof reported);
+    clock_offset_note(&l->offset, reported.wallclock, clock_wall_us(&clock_real));
+}
+
 static struct packet *wrap(struct lavf *l, AVPacket *av)
 {
     const AVStream *video = l->input->streams[l->index];
     struct packet *p = packet_new(av, l->stream);
     int64_t stamp = av->pts != AV_NOPTS_VALUE ? av->pts : av->dts;
-    int64_t start = video->start_time != AV_NOPTS_VALUE ? video->start_time : 0;
+    /* Of a live stream it only becomes known on the way; its stamps have no zero to count from. */
+    bool zero = !l->live && video->start_time != AV_NOPTS_VALUE;
+    int64_t start = zero ? video->start_time : 0;
     int64_t since_start;
     bool known = stamp != AV_NOPTS_VALUE && !__builtin_sub_overflow(stamp, start, &since_start);
     p->pts_us = known ? av_rescale_q(since_start, video->time_base, AV_TIME_BASE_Q) : TIME_UNKNOWN;
@@ -284,7 +303,7 @@ static bool check_whole(const struct lavf *l, struct err *err)
                    (double)l->last_us / US_PER_S, (double)whole_us / US_PER_S);
 }
 
-static bool fail_reading(const struct lavf *l, int rc, struct err *err)
+static bool fail_reading(struct lavf *l, int rc, struct err *err)
 {
     fail(l, rc, l->live ? "connection lost" : "cannot read on", err);
     if (!l->live && l->last_us != TIME_UNKNOWN && err && err->code != ERR_CANCELLED)
@@ -292,26 +311,50 @@ static bool fail_reading(const struct lavf *l, int rc, struct err *err)
     return false;
 }
 
+/* Whether a live stream may go on behind this error. */
+static bool is_passing(const struct lavf *l, int rc, int damaged)
+{
+    return rc == AVERROR(EAGAIN) || (rc == AVERROR_INVALIDDATA && l->live && damaged < DAMAGED_MAX);
+}
+
 static bool lavf_read(void *priv, struct packet **ret, struct err *err)
 {
     struct lavf *l = priv;
-    for (;;) {
+    /* Only the video's own packets count: sound alone is a loss as well. */
+    allow(l, l->limits && l->live ? l->limits->read_us : l->timeout_us);
+    for (int damaged = 0;;) {
         AVPacket *av = av_packet_alloc();
         ASSERT(av);
-        extend_deadline(l);
         int rc = av_read_frame(l->input, av);
         if (rc >= 0 && av->stream_index == l->index) {
+            note_sender_report(l, av);
             *ret = wrap(l, av);
             return true;
         }
         av_packet_free(&av);
         if (rc == AVERROR_EOF) {
             *ret = NULL;
+            l->cause = CAUSE_ENDED;
             return check_whole(l, err);
         }
-        if (rc < 0 && rc != AVERROR(EAGAIN))
+        if (rc < 0 && !is_passing(l, rc, damaged))
             return fail_reading(l, rc, err);
+        damaged += rc < 0;
+        if (should_give_up(l))
+            return fail_reading(l, AVERROR_EXIT, err);
     }
+}
+
+static enum camera_cause lavf_cause(const void *priv)
+{
+    const struct lavf *l = priv;
+    return l->cause;
+}
+
+static int64_t lavf_clock_offset_us(const void *priv)
+{
+    const struct lavf *l = priv;
+    return l->offset.known ? l->offset.us : TIME_UNKNOWN;
 }
 
 static int64_t lavf_duration_us(const void *priv)
@@ -326,7 +369,7 @@ static void lavf_close(void *priv)
     struct lavf *l = priv;
     stream_unref(&l->stream);
     /* Closing says goodbye to the camera; it must not take longer than connecting. */
-    extend_deadline(l);
+    allow(l, MIN(l->timeout_us, CLOSE_US));
     avformat_close_input(&l->input);
 }
 
@@ -335,10 +378,13 @@ const struct capture_ops capture_lavf = {
     .priv_size = sizeof(struct lavf),
     .accepts = lavf_accepts,
     .check = lavf_check,
+    .limit = lavf_limit,
     .open = lavf_open,
     .read = lavf_read,
     .close = lavf_close,
+    .cause = lavf_cause,
     .live = lavf_live,
     .is_file = lavf_is_file,
     .duration_us = lavf_duration_us,
+    .clock_offset_us = lavf_clock_offset_us,
 };
