@@ -15,8 +15,9 @@
 #include <string.h>
 #include <time.h>
 
-#define REORDER_MAX_US (2 * US_PER_S) /* stamps of pictures that are decoded ahead of their time   \
-                                       */
+#define REORDER_MAX_US                                                                             \
+    (2 * US_PER_S) /* stamps of pictures that are decoded ahead of their time                      \
+                    */
 #define SIZE_HOLD_US    (2 * US_PER_S)
 #define SHADOW_EXTRA_US (120 * US_PER_S)   /* for a visit that began within the stretch */
 #define STAMP_MAX_US    (INT64_C(1) << 60) /* sums and differences of stamps do not overflow */
@@ -315,6 +316,11 @@ static void tell_shadow_woke(struct gate *g, int64_t at_us)
     pthread_mutex_unlock(&g->lock);
 }
 
+static void publish_held(struct gate *g)
+{
+    atomic_store_explicit(&g->held_bytes, g->ring.bytes, memory_order_relaxed);
+}
+
 /* From here on everything is decoded, and first what is in memory. */
 static void leave_sleep(struct gate *g, enum mode mode)
 {
@@ -365,6 +371,7 @@ static void settle(struct gate *g)
     } else if (g->look == LOOK_SHOWN) {
         g->look = LOOK_NONE;
         packet_ring_trim(&g->ring, 1);
+        publish_held(g);
         if (shadow_chosen(g->seed, g->conf->shadow, g->now_us)) {
             begin_shadow(g);
             leave_sleep(g, SHADOW);
@@ -501,7 +508,7 @@ void gate_push(struct gate *g, struct packet *packet)
         push_picture(g, packet);
     else
         push_other(g, packet);
-    atomic_store_explicit(&g->held_bytes, g->ring.bytes, memory_order_relaxed);
+    publish_held(g);
 }
 
 struct packet *gate_next(struct gate *g, enum gate_how *ret_how)
@@ -517,7 +524,7 @@ struct packet *gate_next(struct gate *g, enum gate_how *ret_how)
     }
     bool replay;
     struct packet *packet = packet_ring_pop(&g->ring, &replay);
-    atomic_store_explicit(&g->held_bytes, g->ring.bytes, memory_order_relaxed);
+    publish_held(g);
     if (!packet)
         return NULL;
     *ret_how = replay ? GATE_REPLAY : GATE_LIVE;
