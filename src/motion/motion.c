@@ -24,8 +24,16 @@
 #define BLOCK_CHANGED                                                                              \
     12 /* of its 64 cells: sensor noise and compression flicker do not reach it                    \
         */
-#define LIGHTING_SHARE 0.6 /* of all cells at once: no object is that large */
-#define NOISE_FACTOR   4   /* a cell must differ by this many times the usual difference */
+#define LIGHTING_SHARE 0.6   /* of all cells at once: no object is that large */
+#define NOISE_FACTOR   4     /* a cell must differ by this many times the usual difference */
+#define NOISE_RATE     0.05f /* share of the newest frame's in what is usual */
+
+/* Key frames seen alone come one by one and tell less of each other: they differ by how each was
+ * coded, too, so their noise is another. */
+#define KEY_SENSITIVE  2 /* times less must differ: threshold, cells of a block, area */
+#define KEY_NOISE_RATE 0.1f
+#define USUAL_FACTOR   3  /* a place must differ by this many times what it usually does */
+#define USUAL_LOOKS    16 /* key frames until that is known */
 
 #define LEARN_FAST_US (4 * US_PER_S) /* time constants of the running average */
 #define LEARN_SLOW_US (30 * US_PER_S)
@@ -77,13 +85,17 @@ struct motion {
     int blocks_x, blocks_y;
     int unmasked;         /* cells */
     uint8_t *cells;       /* the frame, small */
+    uint8_t *previous;    /* the one before a key frame seen alone */
     uint8_t *halfway;     /* between picture and cells, where that takes two steps */
     uint8_t *open;        /* per cell: 1, or 0 where a mask covers it */
     uint8_t *changed;     /* per cell: 1 differs */
     uint16_t *background; /* 8.8 fixed point */
+    uint16_t *usual;      /* per cell, 8.8: by how much key frames seen alone differ there */
+    uint8_t *kinds;       /* per cell: PLAIN, NEWS */
     uint8_t *blocks;      /* per block: 1 changed, 2 already in a box */
     bool learned;         /* background holds a picture */
     float noise;          /* usual difference of a quiet cell, luma steps */
+    float key_noise;      /* the same for key frames seen alone */
     int64_t last_us;      /* previous frame */
     int64_t active_until_us;
 };
@@ -96,13 +108,22 @@ struct motion *motion_new(const struct motion_conf *conf)
     return m;
 }
 
+static size_t halfway_bytes(const struct motion *m)
+{
+    size_t rest = (size_t)m->factor / 4;
+    return (size_t)m->stride * (size_t)m->height * rest * rest;
+}
+
 static void free_grid(struct motion *m)
 {
     free(m->cells);
+    free(m->previous);
     free(m->halfway);
     free(m->open);
     free(m->changed);
     free(m->background);
+    free(m->usual);
+    free(m->kinds);
     free(m->blocks);
 }
 
@@ -113,6 +134,28 @@ void motion_free(struct motion **motion)
     free_grid(*motion);
     free(*motion);
     *motion = NULL;
+}
+
+static void *copy_of(const void *p, size_t bytes)
+{
+    return p ? memcpy(xcalloc(bytes, 1), p, bytes) : NULL;
+}
+
+struct motion *motion_copy(const struct motion *m)
+{
+    struct motion *copy = NEW(struct motion);
+    *copy = *m;
+    size_t cells = (size_t)m->stride * (size_t)m->height;
+    copy->cells = copy_of(m->cells, cells);
+    copy->previous = copy_of(m->previous, cells);
+    copy->halfway = copy_of(m->halfway, halfway_bytes(m));
+    copy->open = copy_of(m->open, cells);
+    copy->changed = copy_of(m->changed, cells);
+    copy->background = copy_of(m->background, cells * sizeof *m->background);
+    copy->usual = copy_of(m->usual, cells * sizeof *m->usual);
+    copy->kinds = copy_of(m->kinds, cells);
+    copy->blocks = copy_of(m->blocks, (size_t)(m->blocks_x * m->blocks_y));
+    return copy;
 }
 
 static void apply_masks(struct motion *m)
@@ -148,10 +191,13 @@ static void make_grid(struct motion *m, const struct frame *frame)
     m->stride = m->blocks_x * BLOCK;
     size_t cells = (size_t)m->stride * (size_t)m->height;
     m->cells = xcalloc(cells, 1);
-    m->halfway = m->factor > 4 ? xcalloc(cells, (size_t)(m->factor / 4 * m->factor / 4)) : NULL;
+    m->previous = xcalloc(cells, 1);
+    m->halfway = m->factor > 4 ? xcalloc(halfway_bytes(m), 1) : NULL;
     m->open = xcalloc(cells, 1);
     m->changed = xcalloc(cells, 1);
     m->background = xcalloc(cells, sizeof(uint16_t));
+    m->usual = xcalloc(cells, sizeof(uint16_t));
+    m->kinds = xcalloc(cells, 1);
     m->blocks = xcalloc((size_t)(m->blocks_x * m->blocks_y), 1);
     m->learned = false;
     apply_masks(m);
@@ -232,13 +278,13 @@ static int count_block(const struct motion *m, int bx, int by)
 }
 
 /* Marks the blocks that count; gives how many cells changed in them. */
-static int mark_blocks(struct motion *m)
+static int mark_blocks(struct motion *m, int threshold)
 {
     int cells = 0;
     for (int by = 0; by < m->blocks_y; by++)
         for (int bx = 0; bx < m->blocks_x; bx++) {
             int count = count_block(m, bx, by);
-            bool counts = count >= BLOCK_CHANGED;
+            bool counts = count >= threshold;
             m->blocks[by * m->blocks_x + bx] = counts;
             cells += counts ? count : 0;
         }
@@ -319,14 +365,52 @@ static void shrink(struct motion *m, const struct frame *frame)
                    m->width, m->height, kFilterBox);
 }
 
-static struct learning learning_for(const struct motion *m, int64_t elapsed_us)
+static struct learning learning_for(double threshold, float noise, int64_t elapsed_us)
 {
-    double threshold = MAX(m->conf->threshold, (double)m->noise * NOISE_FACTOR);
+    threshold = MAX(threshold, (double)noise * NOISE_FACTOR);
     return (struct learning){
         .threshold = (int)(MIN(threshold, 255) * 256),
         .fast = learning_rate(elapsed_us, LEARN_FAST_US),
         .slow = learning_rate(elapsed_us, LEARN_SLOW_US),
     };
+}
+
+/* Takes the frame into cells. How long since the one before. */
+static int64_t take_frame(struct motion *m, const struct frame *frame)
+{
+    shrink(m, frame);
+    int64_t elapsed_us = CLAMP(frame->pts_us - m->last_us, 1, LEARN_SLOW_US);
+    m->last_us = frame->pts_us;
+    return elapsed_us;
+}
+
+/* The whole picture at once: no object is that large. The background starts afresh. */
+static bool is_lighting(struct motion *m, int changes)
+{
+    if (changes <= LIGHTING_SHARE * m->unmasked)
+        return false;
+    learn_whole(m);
+    return true;
+}
+
+static void learn_noise(const struct motion *m, int changes, int64_t quiet_sum, float rate,
+                        float *noise)
+{
+    int quiet = m->unmasked - changes;
+    if (quiet > 0)
+        *noise += rate * ((float)quiet_sum / 256 / (float)quiet - *noise);
+}
+
+/* Where the changed cells are, if they are enough: of a block, and of the picture. */
+static bool find_changes(struct motion *m, int block_changed, double area,
+                         struct motion_result *ret)
+{
+    int moving = mark_blocks(m, block_changed);
+    ret->area = m->unmasked ? (float)moving / (float)m->unmasked : 0;
+    if (moving == 0 || (double)ret->area < area)
+        return false;
+    find_boxes(m, ret);
+    return true;
 }
 
 void motion_push(struct motion *m, const struct frame *frame, bool gap, struct motion_result *ret)
@@ -335,31 +419,81 @@ void motion_push(struct motion *m, const struct frame *frame, bool gap, struct m
     if (!m->conf->enabled)
         return;
     make_grid(m, frame);
-    shrink(m, frame);
-    int64_t elapsed_us = CLAMP(frame->pts_us - m->last_us, 1, LEARN_SLOW_US);
-    m->last_us = frame->pts_us;
+    int64_t elapsed_us = take_frame(m, frame);
+    bool worth = true;
     if (!m->learned || gap) {
         learn_whole(m);
+    } else {
+        struct learning learning = learning_for(m->conf->threshold, m->noise, elapsed_us);
+        int64_t quiet_sum;
+        int changes = compare_cells(m, &learning, &quiet_sum);
+        ret->lighting = is_lighting(m, changes);
+        if (!ret->lighting) {
+            learn_noise(m, changes, quiet_sum, NOISE_RATE, &m->noise);
+            worth = find_changes(m, BLOCK_CHANGED, m->conf->area, ret);
+        }
+    }
+    if (worth)
         m->active_until_us = frame->pts_us + m->conf->hold_us;
+    ret->active = frame->pts_us <= m->active_until_us;
+}
+
+/* How a cell of a key frame seen alone differs. */
+#define PLAIN 1 /* motion_push would call it changed */
+#define NEWS  2 /* by less, but unlike the key frame before and unlike what is usual there */
+
+/* What somebody left behind in the background would be found again with every key frame until it
+ * has faded, and so would a tree in the wind: neither is news. own: 8.8 threshold. To be called
+ * before the frame is learned; how many cells are PLAIN. */
+static int sort_key_cells(struct motion *m, int own)
+{
+    float noise = MAX(m->noise, m->key_noise);
+    int full = learning_for(m->conf->threshold, noise, 0).threshold;
+    int plain_count = 0;
+    for (int i = 0; i < m->stride * m->height; i++) {
+        int difference = abs((m->cells[i] << 8) - m->background[i]);
+        int since_previous = abs(m->cells[i] - m->previous[i]) << 8;
+        int usual = m->usual[i];
+        bool news = difference > MAX(own, USUAL_FACTOR * usual) && since_previous > own;
+        bool plain = difference > full;
+        m->kinds[i] = m->open[i] ? (uint8_t)(plain * PLAIN + news * NEWS) : 0;
+        m->usual[i] = (uint16_t)(usual + (MIN(difference, 2 * own) - usual) / USUAL_LOOKS);
+        plain_count += m->kinds[i] & PLAIN;
+    }
+    return plain_count;
+}
+
+static bool find_kind(struct motion *m, int kind, int block_changed, double area,
+                      struct motion_result *ret)
+{
+    for (int i = 0; i < m->stride * m->height; i++)
+        m->changed[i] = (m->kinds[i] & kind) != 0;
+    return find_changes(m, block_changed, area, ret);
+}
+
+void motion_push_key(struct motion *m, const struct frame *frame, struct motion_result *ret)
+{
+    *ret = (struct motion_result){.active = true};
+    if (!m->conf->enabled)
+        return;
+    make_grid(m, frame);
+    uint8_t *previous = m->cells;
+    m->cells = m->previous;
+    m->previous = previous;
+    int64_t elapsed_us = take_frame(m, frame);
+    if (!m->learned) {
+        learn_whole(m);
         return;
     }
-    struct learning learning = learning_for(m, elapsed_us);
+    struct learning learning = learning_for(m->conf->threshold / KEY_SENSITIVE, m->key_noise,
+                                            elapsed_us);
+    ret->lighting = is_lighting(m, sort_key_cells(m, learning.threshold));
+    if (ret->lighting)
+        return;
     int64_t quiet_sum;
     int changes = compare_cells(m, &learning, &quiet_sum);
-    if (changes > LIGHTING_SHARE * m->unmasked) {
-        learn_whole(m);
-        ret->lighting = true;
-        m->active_until_us = frame->pts_us + m->conf->hold_us;
-        return;
-    }
-    int quiet = m->unmasked - changes;
-    if (quiet > 0)
-        m->noise += 0.05f * ((float)quiet_sum / 256 / (float)quiet - m->noise);
-    int moving = mark_blocks(m);
-    ret->area = m->unmasked ? (float)moving / (float)m->unmasked : 0;
-    if (moving > 0 && (double)ret->area >= m->conf->area) {
-        m->active_until_us = frame->pts_us + m->conf->hold_us;
-        find_boxes(m, ret);
-    }
-    ret->active = frame->pts_us <= m->active_until_us;
+    learn_noise(m, changes, quiet_sum, KEY_NOISE_RATE, &m->key_noise);
+    ret->active = find_kind(m, PLAIN, BLOCK_CHANGED, m->conf->area, ret) ||
+                  find_kind(m, NEWS, BLOCK_CHANGED / KEY_SENSITIVE, m->conf->area / KEY_SENSITIVE,
+                            ret);
 }

@@ -33,3 +33,13 @@ void motion_free(struct motion **motion);
 /* Compares with the background and learns. gap: predictions about the time before are void. */
 void motion_push(struct motion *motion, const struct frame *frame, bool gap,
                  struct motion_result *ret);
+
+/* The same for a key frame seen alone, the frames since the last one not decoded. More sensitive: a
+ * visit may show in this one picture only, and a false alarm costs no more than decoding those
+ * frames after all. active is about this picture by itself: no hold, before or after. What differs
+ * is learned so slowly that motion_push, shown the frames before it and this one again, still finds
+ * it. */
+void motion_push_key(struct motion *motion, const struct frame *frame, struct motion_result *ret);
+
+/* Another one that knows and has seen the same, and goes its own way from here. Shares conf. */
+NODISCARD struct motion *motion_copy(const struct motion *motion);

@@ -390,6 +390,199 @@ static void odd_sizes(void **state)
     gate_done(&g);
 }
 
+/* A key frame seen alone, two seconds after the last. */
+static const struct motion_result *push_key(struct gate *g)
+{
+    if (!g->motion)
+        g->motion = motion_new(&g->conf);
+    g->frame->pts_us += 2 * US_PER_S;
+    motion_push_key(g->motion, g->frame, &g->result);
+    return &g->result;
+}
+
+static void settle_keys(struct gate *g, int luma)
+{
+    paint(g, whole, luma);
+    CHECK(push_key(g)->active);
+    for (int i = 0; i < 10; i++)
+        CHECK(!push_key(g)->active);
+}
+
+static void key_frames_are_compared_more_sharply(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct box at;
+        int luma;
+        bool key, push; /* who sees it */
+    } cases[] = {
+        {"a person", {0.4f, 0.3f, 0.5f, 0.7f}, 160, true, true},
+        {"8 of 14 steps", {0.4f, 0.3f, 0.5f, 0.7f}, 88, true, false},
+        {"6 of 14 steps", {0.4f, 0.3f, 0.5f, 0.7f}, 86, false, false},
+        {"eight cells of two blocks", {0.0126f, 0, 0.0376f, 0.0112f}, 160, true, false},
+        {"nothing", {0, 0, 0, 0}, 80, false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct gate g = gate_of(640, 360);
+        settle_keys(&g, 80);
+        AUTO(motion_free) struct motion *other = motion_copy(g.motion);
+        paint(&g, cases[i].at, cases[i].luma);
+        if (push_key(&g)->active != cases[i].key || (g.result.box_count > 0) != cases[i].key)
+            fail_msg("%s, key: active %d, %d boxes", cases[i].name, g.result.active,
+                     g.result.box_count);
+        motion_push(other, g.frame, false, &g.result);
+        if (g.result.active != cases[i].push)
+            fail_msg("%s, push: active %d", cases[i].name, g.result.active);
+        gate_done(&g);
+    }
+}
+
+static void a_key_frame_holds_nothing_open(void **state)
+{
+    (void)state;
+    struct gate g = gate_of(640, 360);
+    settle_keys(&g, 80);
+    paint(&g, (struct box){0.4f, 0.3f, 0.5f, 0.7f}, 160);
+    CHECK(push_key(&g)->active);
+    paint(&g, whole, 80);
+    CHECK(!push(&g)->active);
+    paint(&g, (struct box){0.4f, 0.3f, 0.5f, 0.7f}, 160);
+    CHECK(push(&g)->active);
+    paint(&g, whole, 80);
+    CHECK(push(&g)->active);
+    CHECK(!push_key(&g)->active);
+    gate_done(&g);
+}
+
+/* Somebody came after the last key frame: the frames in between are decoded after all. */
+static void decoding_back_finds_it_again(void **state)
+{
+    (void)state;
+    struct gate g = gate_of(640, 360);
+    settle_keys(&g, 80);
+    struct box at = {0.4f, 0.3f, 0.5f, 0.7f};
+    paint(&g, at, 100);
+    CHECK(push_key(&g)->active);
+    int64_t key_us = g.frame->pts_us;
+    g.frame->pts_us = key_us - 2 * US_PER_S;
+    paint(&g, whole, 80);
+    while (g.frame->pts_us < key_us)
+        CHECK(!push(&g)->active);
+    paint(&g, at, 100);
+    CHECK(push(&g)->active && g.result.box_count == 1);
+    gate_done(&g);
+}
+
+/* Faint, but new: looked at once. It does not become news again while it is being learned. */
+static void what_is_left_behind_is_news_once(void **state)
+{
+    (void)state;
+    struct gate g = gate_of(640, 360);
+    settle_keys(&g, 80);
+    paint(&g, (struct box){0.4f, 0.3f, 0.5f, 0.7f}, 92);
+    CHECK(push_key(&g)->active);
+    for (int i = 0; i < 30; i++)
+        CHECK(!push_key(&g)->active);
+    /* What motion_push sees, it sees until it is learned. */
+    paint(&g, (struct box){0.6f, 0.3f, 0.7f, 0.7f}, 160);
+    for (int i = 0; i < 10; i++)
+        CHECK(push_key(&g)->active);
+    for (int i = 0; i < 40; i++)
+        push_key(&g);
+    CHECK(!g.result.active);
+    gate_done(&g);
+}
+
+static void a_tree_in_the_wind_is_no_news(void **state)
+{
+    (void)state;
+    struct gate g = gate_of(640, 360);
+    settle_keys(&g, 80);
+    struct box tree = {0.1f, 0.1f, 0.4f, 0.5f};
+    for (int i = 0; i < 100; i++) {
+        paint(&g, tree, i % 2 ? 74 : 86);
+        if (push_key(&g)->active && i > 50)
+            fail_msg("active at key frame %d", i);
+    }
+    /* Elsewhere it is as watchful as ever, and a person shows before the tree. */
+    AUTO(motion_free) struct motion *same = motion_copy(g.motion);
+    paint(&g, (struct box){0.6f, 0.1f, 0.7f, 0.5f}, 90);
+    CHECK(push_key(&g)->active && g.result.box_count == 1 && g.result.boxes[0].x0 > 0.5f);
+    paint(&g, whole, 80);
+    paint(&g, (struct box){0.2f, 0.2f, 0.25f, 0.4f}, 110);
+    motion_push_key(same, g.frame, &g.result);
+    CHECK(g.result.active && g.result.box_count == 1 && g.result.boxes[0].x1 < 0.4f);
+    gate_done(&g);
+}
+
+static void noise_of_key_frames_is_learned(void **state)
+{
+    (void)state;
+    static const int amplitudes[] = {4, 12, 24};
+    for (size_t i = 0; i < ARRAY_LEN(amplitudes); i++) {
+        struct gate g = gate_of(320, 180);
+        int active = 0;
+        for (int k = 0; k < 300; k++) {
+            paint(&g, whole, 60);
+            add_noise(&g, amplitudes[i]);
+            active += push_key(&g)->active && k >= 50;
+        }
+        if (active > 0)
+            fail_msg("noise of %d: %d of 250 active", amplitudes[i], active);
+        paint(&g, (struct box){0.3f, 0.2f, 0.4f, 0.8f}, 200);
+        CHECK(push_key(&g)->active);
+        gate_done(&g);
+    }
+}
+
+static void key_frames_know_light_and_masks(void **state)
+{
+    (void)state;
+    struct gate g = gate_of(640, 360);
+    struct mask_conf left = {"left", {4, {{0, 0}, {0.5f, 0}, {0.5f, 1}, {0, 1}}}};
+    g.conf.masks = (struct opt_map){1, &left};
+    settle_keys(&g, 40);
+    paint(&g, (struct box){0, 0, 0.49f, 1}, 230);
+    CHECK(!push_key(&g)->active);
+    paint(&g, whole, 160);
+    CHECK(push_key(&g)->active && g.result.lighting && g.result.box_count == 0);
+    CHECK(!push_key(&g)->active && !g.result.lighting);
+    g.conf.enabled = false;
+    CHECK(push_key(&g)->active && g.result.area == 0);
+    g.conf.masks = (struct opt_map){0};
+    gate_done(&g);
+}
+
+static void a_copy_goes_its_own_way(void **state)
+{
+    (void)state;
+    AUTO(motion_free) struct motion *blank = NULL;
+    struct gate g = gate_of(1920, 1080);
+    struct motion *fresh = motion_new(&g.conf);
+    blank = motion_copy(fresh);
+    motion_free(&fresh);
+    settle(&g, 80);
+    AUTO(motion_free) struct motion *copy = motion_copy(g.motion);
+    paint(&g, (struct box){0.4f, 0.3f, 0.5f, 0.7f}, 160);
+    struct motion_result theirs;
+    for (int i = 0; i < 20; i++) {
+        motion_push(copy, g.frame, false, &theirs);
+        push(&g);
+        CHECK(memcmp(&theirs, &g.result, sizeof theirs) == 0);
+    }
+    for (int i = 0; i < 1200; i++)
+        push(&g);
+    CHECK(!g.result.active);
+    motion_push(copy, g.frame, false, &theirs);
+    CHECK(theirs.active && theirs.box_count == 1);
+    motion_free(&g.motion);
+    motion_push(copy, g.frame, false, &theirs);
+    motion_push(blank, g.frame, false, &theirs);
+    CHECK(theirs.active && theirs.box_count == 0);
+    gate_done(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +602,14 @@ int main(void)
         cmocka_unit_test(a_gap_starts_afresh),
         cmocka_unit_test(stamps_that_go_back_or_far_ahead),
         cmocka_unit_test(odd_sizes),
+        cmocka_unit_test(key_frames_are_compared_more_sharply),
+        cmocka_unit_test(a_key_frame_holds_nothing_open),
+        cmocka_unit_test(decoding_back_finds_it_again),
+        cmocka_unit_test(what_is_left_behind_is_news_once),
+        cmocka_unit_test(a_tree_in_the_wind_is_no_news),
+        cmocka_unit_test(noise_of_key_frames_is_learned),
+        cmocka_unit_test(key_frames_know_light_and_masks),
+        cmocka_unit_test(a_copy_goes_its_own_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
