@@ -4,11 +4,18 @@
  * frames: when inference is slower than the cameras, a newer frame takes the slot. What is to be
  * kept is never displaced: whoever pushes it, or after it, is refused and told when to come again.
  * Cameras are served in turn, so none starves. Observations that need no inference pass through the
- * same slot, which keeps every camera's observations in time order. */
+ * same slot, which keeps every camera's observations in time order.
+ *
+ * A model that takes several pictures at once gets those of other cameras along with the one whose
+ * turn it is. That does not move the turn on, so it costs nobody theirs. */
 #include "detect/detect.h"
 
+#include "detect/looker.h"
+
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct detect {
     /* set at start, then read-only */
@@ -16,82 +23,169 @@ struct detect {
     struct thread *thread;
 
     pthread_mutex_t lock;
-    pthread_cond_t filled;
+    pthread_cond_t filled; /* its clock is CLOCK_MONOTONIC */
 
     /* protected by lock */
-    struct observation **slots;
-    bool *refused; /* per camera: somebody waits for its slot */
-    bool *gaps;    /* per camera: an observation that gave way came after an interruption */
+    struct slot *slots; /* by camera */
     bool stopping;
     struct detect_stats stats;
 
     /* detect thread only */
+    struct looker *looker;
     int turn;                  /* the camera to look at first */
     int64_t failing_logged_us; /* a broken detector is worth one line a minute, not one a frame */
 };
 
-#define FAILING_LOG_INTERVAL_US (60 * US_PER_S)
+struct slot {
+    struct observation *observation; /* NULL: free */
+    int64_t since_us;                /* when it came */
+    int64_t look_us;                 /* when the newest one came that is to be looked at */
+    bool refused;                    /* somebody waits for the slot */
+    bool gap;                        /* an observation that gave way came after an interruption */
+};
 
-/* The next filled slot in turn, emptied; NULL: all are empty. Lock held. */
-static struct observation *take_slot(struct detect *d)
+#define FAILING_LOG_INTERVAL_US (60 * US_PER_S)
+/* After so long in the slot a picture tells of the past: the camera's next one is worth more. */
+#define STALE_US (2 * US_PER_S)
+/* A camera whose last look is no older will want the next one soon. */
+#define ACTIVE_US (500 * US_PER_MS)
+
+/* Observations of different cameras that are looked at together. */
+struct gathered {
+    int count;
+    struct observation *items[LOOKER_ROOM_MAX];
+    bool waited_for[LOOKER_ROOM_MAX]; /* somebody waits for its slot */
+};
+
+static bool wants_look(const struct observation *o)
+{
+    return o->analyse && o->frame;
+}
+
+/* Empties the slot into the list; what has become stale is not looked at. Lock held. */
+static void take(struct detect *d, int camera, int64_t now_us, struct gathered *g)
+{
+    struct slot *slot = &d->slots[camera];
+    struct observation *o = TAKE(slot->observation);
+    if (wants_look(o) && !o->keep && now_us - slot->since_us > STALE_US) {
+        o->analyse = false;
+        d->stats.stale++;
+    }
+    g->waited_for[g->count] = slot->refused;
+    slot->refused = false;
+    g->items[g->count++] = o;
+}
+
+/* The next filled slot in turn. Lock held. */
+static bool take_next(struct detect *d, struct gathered *g)
 {
     for (int i = 0; i < d->params.cameras; i++) {
         int camera = (d->turn + i) % d->params.cameras;
-        struct observation *o = d->slots[camera];
-        if (!o)
+        if (!d->slots[camera].observation)
             continue;
-        d->slots[camera] = NULL;
+        take(d, camera, clock_mono_us(d->params.clock), g);
         d->turn = (camera + 1) % d->params.cameras;
-        return o;
+        return true;
     }
-    return NULL;
+    return false;
 }
 
-/* Waits for one; NULL when stopping and none is left. */
-static struct observation *next_observation(struct detect *d)
+static bool is_gathered(const struct gathered *g, int camera)
 {
-    pthread_mutex_lock(&d->lock);
-    struct observation *o;
-    while (!(o = take_slot(d)) && !d->stopping)
-        pthread_cond_wait(&d->filled, &d->lock);
-    bool waited_for = o && d->refused[o->camera];
-    if (waited_for)
-        d->refused[o->camera] = false;
-    pthread_mutex_unlock(&d->lock);
-    if (waited_for && d->params.emptied)
-        d->params.emptied(d->params.sink_ctx, o->camera);
-    return o;
+    for (int i = 0; i < g->count; i++)
+        if (g->items[i]->camera == camera)
+            return true;
+    return false;
 }
 
-static void look(struct detect *d, struct observation *o)
+/* More of what may be looked at together. What is to be kept goes alone: which others it would meet
+ * depends on chance, and its answer shall not. Gives whether another camera is likely to want a
+ * look in a moment. Lock held. */
+static bool take_along(struct detect *d, struct gathered *g, int room)
+{
+    int64_t now_us = clock_mono_us(d->params.clock);
+    bool expected = false;
+    for (int i = 0; i < d->params.cameras && g->count < room; i++) {
+        int camera = (d->turn + i) % d->params.cameras;
+        const struct slot *slot = &d->slots[camera];
+        const struct observation *o = slot->observation;
+        if (is_gathered(g, camera))
+            continue;
+        if (o && wants_look(o) && !o->keep && now_us - slot->since_us <= STALE_US)
+            take(d, camera, now_us, g);
+        else
+            expected |= !o && now_us - slot->look_us <= ACTIVE_US;
+    }
+    return expected && g->count < room;
+}
+
+static struct timespec in_us(int64_t us)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t ns = t.tv_nsec + us * 1000;
+    return (struct timespec){t.tv_sec + ns / 1000000000, ns % 1000000000};
+}
+
+/* The one whose turn it is, and with it what a run has room for; waits for the first, and for the
+ * others as long as is allowed and promises something. False: stopping, and none is left. */
+static bool gather(struct detect *d, struct gathered *g)
+{
+    g->count = 0;
+    pthread_mutex_lock(&d->lock);
+    while (!take_next(d, g) && !d->stopping)
+        pthread_cond_wait(&d->filled, &d->lock);
+    int room = looker_room(d->looker);
+    bool alone = g->count == 0 || !wants_look(g->items[0]) || g->items[0]->keep;
+    if (room > 1 && !alone) {
+        struct timespec until = in_us(detector_policy(d->params.detector)->batch_wait_us);
+        int rc = 0;
+        while (take_along(d, g, room) && !d->stopping && rc != ETIMEDOUT)
+            rc = pthread_cond_timedwait(&d->filled, &d->lock, &until);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return g->count > 0;
+}
+
+static void tell_emptied(struct detect *d, const struct gathered *g)
+{
+    for (int i = 0; i < g->count; i++)
+        if (g->waited_for[i] && d->params.emptied)
+            d->params.emptied(d->params.sink_ctx, g->items[i]->camera);
+}
+
+static void look(struct detect *d, const struct gathered *g)
 {
     ASSERT_ON(ROLE_DETECT);
     struct err err = {0};
-    int64_t before_us = clock_mono_us(d->params.clock);
-    struct look look = {o->frame, &o->motion, BOX_WHOLE, &o->detections};
-    o->analysed = detector_run(d->params.detector, &look, 1, &err);
-    o->looked[0] = look.region;
-    o->looked_count = o->analysed;
-    o->infer_us = clock_mono_us(d->params.clock) - before_us;
+    struct looked looked;
+    looker_look(d->looker, g->items, g->count, &looked, &err);
     pthread_mutex_lock(&d->lock);
-    d->stats.inferences += o->analysed;
-    d->stats.failed += !o->analysed;
-    d->stats.infer_us += o->infer_us;
+    d->stats.inferences += looked.inferences;
+    d->stats.regions += looked.regions;
+    d->stats.runs += looked.runs;
+    d->stats.failed += looked.failed;
+    d->stats.infer_us += looked.us;
     pthread_mutex_unlock(&d->lock);
-    if (!o->analysed && before_us - d->failing_logged_us > FAILING_LOG_INTERVAL_US) {
+    int64_t now_us = clock_mono_us(d->params.clock);
+    if (looked.failed > 0 && now_us - d->failing_logged_us > FAILING_LOG_INTERVAL_US) {
         log_err(&d->params.log, LOG_ERROR, &err);
-        d->failing_logged_us = before_us;
+        d->failing_logged_us = now_us;
     }
 }
 
 static void detect_main(void *arg)
 {
     struct detect *d = arg;
-    struct observation *o;
-    while ((o = next_observation(d))) {
-        if (o->analyse && o->frame)
-            look(d, o);
-        d->params.sink(d->params.sink_ctx, o);
+    struct gathered g;
+    while (gather(d, &g)) {
+        tell_emptied(d, &g);
+        if (wants_look(g.items[0]))
+            look(d, &g);
+        else if (g.items[0]->gap)
+            looker_forget(d->looker, g.items[0]->camera);
+        for (int i = 0; i < g.count; i++)
+            d->params.sink(d->params.sink_ctx, g.items[i]);
     }
 }
 
@@ -99,12 +193,17 @@ bool detect_start(const struct detect_params *params, struct detect **ret, struc
 {
     struct detect *d = NEW(struct detect);
     d->params = *params;
-    d->slots = xcalloc((size_t)params->cameras, sizeof(*d->slots));
-    d->refused = xcalloc((size_t)params->cameras, sizeof(*d->refused));
-    d->gaps = xcalloc((size_t)params->cameras, sizeof(*d->gaps));
+    d->slots = xcalloc((size_t)params->cameras, sizeof *d->slots);
+    for (int i = 0; i < params->cameras; i++)
+        d->slots[i].look_us = INT64_MIN / 2;
+    d->looker = looker_new(params->detector, params->cameras, params->clock);
     d->failing_logged_us = -FAILING_LOG_INTERVAL_US;
     pthread_mutex_init(&d->lock, NULL);
-    pthread_cond_init(&d->filled, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&d->filled, &attr);
+    pthread_condattr_destroy(&attr);
     if (!thread_start(&d->thread, ROLE_DETECT, "detect", detect_main, d, err)) {
         detect_stop(&d);
         return false;
@@ -116,16 +215,20 @@ bool detect_start(const struct detect_params *params, struct detect **ret, struc
 /* Puts the observation into its slot; gives what had to make room for it. Lock held. */
 static struct observation *settle(struct detect *d, struct observation *o)
 {
-    struct observation *old = d->slots[o->camera];
+    struct slot *slot = &d->slots[o->camera];
+    struct observation *old = slot->observation;
     bool yields = old && old->analyse && !o->analyse;
     if (yields) {
         /* A picture nothing moves in must not push out one that is to be looked at. */
-        d->gaps[o->camera] |= o->gap;
+        slot->gap |= o->gap;
         return o;
     }
-    o->gap |= d->gaps[o->camera] || (old && old->gap);
-    d->gaps[o->camera] = false;
-    d->slots[o->camera] = o;
+    o->gap |= slot->gap || (old && old->gap);
+    slot->gap = false;
+    slot->observation = o;
+    slot->since_us = clock_mono_us(d->params.clock);
+    if (o->analyse)
+        slot->look_us = slot->since_us;
     d->stats.overwritten += old && old->analyse;
     pthread_cond_signal(&d->filled);
     return old;
@@ -136,12 +239,13 @@ bool detect_push(struct detect *d, struct observation **observation)
     struct observation *dropped = NULL;
     struct observation *o = *observation;
     pthread_mutex_lock(&d->lock);
-    const struct observation *old = d->slots[o->camera];
+    struct slot *slot = &d->slots[o->camera];
+    const struct observation *old = slot->observation;
     bool room = !old || (!old->keep && !o->keep);
     if (room)
         dropped = settle(d, TAKE(*observation));
     else
-        d->refused[o->camera] = true;
+        slot->refused = true;
     pthread_mutex_unlock(&d->lock);
     observation_free(&dropped);
     return room;
@@ -158,12 +262,11 @@ void detect_stop(struct detect **detect)
     pthread_mutex_unlock(&d->lock);
     thread_join(&d->thread);
     for (int i = 0; i < d->params.cameras; i++)
-        observation_free(&d->slots[i]);
+        observation_free(&d->slots[i].observation);
+    looker_free(&d->looker);
     pthread_mutex_destroy(&d->lock);
     pthread_cond_destroy(&d->filled);
     free(d->slots);
-    free(d->refused);
-    free(d->gaps);
     free(d);
     *detect = NULL;
 }

@@ -20,8 +20,12 @@ struct detect_conf {
     struct opt_map label_thresholds;  /* struct label_conf, by label */
     int threads;                      /* inference threads */
     int provider;                     /* enum detect_provider */
+    int regions;                      /* enum detect_regions */
+    int64_t whole_every_us;           /* between looks at all of a picture, while it is active */
+    int64_t batch_wait_us;            /* at most, for other cameras' pictures */
 };
 enum detect_provider { PROVIDER_AUTO, PROVIDER_CPU, PROVIDER_CUDA };
+enum detect_regions { REGIONS_AUTO, REGIONS_ON, REGIONS_OFF };
 extern const struct section detect_section;
 
 struct label_conf {
@@ -66,6 +70,12 @@ NODISCARD bool detector_open(const struct detect_conf *conf, const struct detect
                              struct detector **ret, struct err *err);
 void detector_close(struct detector **detector);
 const struct detector_info *detector_info(const struct detector *detector);
+/* How the stage is to use it; from its configuration. */
+struct detect_policy {
+    int regions; /* enum detect_regions */
+    int64_t whole_every_us, batch_wait_us;
+};
+const struct detect_policy *detector_policy(const struct detector *detector);
 /* As the table's run; on the calling thread, one at a time. */
 NODISCARD bool detector_run(struct detector *detector, struct look *looks, int count,
                             struct err *err);
@@ -94,9 +104,12 @@ NODISCARD bool detect_push(struct detect *detect, struct observation **observati
 void detect_stop(struct detect **detect); /* finishes what is in the slots, joins, frees */
 
 struct detect_stats {
-    int64_t inferences, overwritten, failed; /* overwritten: a newer frame took the slot */
-    int64_t stale;                           /* waited too long for their turn, not looked at */
-    int64_t regions;                         /* looks at parts; a frame may have several */
-    int64_t infer_us;                        /* total */
+    int64_t inferences;  /* pictures and parts of pictures that went through the model */
+    int64_t regions;     /* those that were parts; a frame may have several */
+    int64_t runs;        /* of the model: with batches fewer than inferences */
+    int64_t overwritten; /* frames: a newer one took the slot */
+    int64_t stale;       /* frames: waited too long for their turn, not looked at */
+    int64_t failed;      /* frames */
+    int64_t infer_us;    /* total */
 };
 struct detect_stats detect_stats(struct detect *detect); /* any thread */

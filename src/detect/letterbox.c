@@ -24,6 +24,32 @@ struct letterbox letterbox_fit(int picture_width, int picture_height, int width,
     };
 }
 
+/* Rounding of a normalised box must not cost a row: a crop of just the tensor's size needs no
+ * scaling, one that is a pixel larger does. */
+#define CROP_SLACK_PX 0.01f
+
+struct crop crop_of(struct box region, int picture_width, int picture_height)
+{
+    float w = (float)picture_width;
+    float h = (float)picture_height;
+    int x0 = CLAMP((int)floorf(region.x0 * w + CROP_SLACK_PX), 0, picture_width - 1) & ~1;
+    int y0 = CLAMP((int)floorf(region.y0 * h + CROP_SLACK_PX), 0, picture_height - 1) & ~1;
+    int x1 = CLAMP((int)ceilf(region.x1 * w - CROP_SLACK_PX), x0 + 1, picture_width);
+    int y1 = CLAMP((int)ceilf(region.y1 * h - CROP_SLACK_PX), y0 + 1, picture_height);
+    return (struct crop){x0, y0, x1 - x0, y1 - y0};
+}
+
+struct box crop_unmap(const struct crop *crop, int picture_width, int picture_height,
+                      struct box box)
+{
+    float w = (float)picture_width;
+    float h = (float)picture_height;
+    return box_clip((struct box){((float)crop->x + box.x0 * (float)crop->width) / w,
+                                 ((float)crop->y + box.y0 * (float)crop->height) / h,
+                                 ((float)crop->x + box.x1 * (float)crop->width) / w,
+                                 ((float)crop->y + box.y1 * (float)crop->height) / h});
+}
+
 struct box letterbox_unmap(const struct letterbox *lb, float x0, float y0, float x1, float y1)
 {
     float sx = 1.0f / (float)lb->scaled_width;
@@ -135,6 +161,7 @@ static void paint_margins(const struct letterbox *lb, float *plane)
 struct planes {
     const uint8_t *plane[3];
     int stride[3];
+    int width, height; /* px, of the luma */
 };
 
 /* 1080p into 640, the commonest case: at exactly a third, a bilinear filter is the pixel in the
@@ -151,7 +178,7 @@ static void third_plane(const uint8_t *src, int stride, int w, int h, uint8_t *d
         take_thirds(src + (ptrdiff_t)(3 * y + 1) * stride, w, dst + (ptrdiff_t)y * w);
 }
 
-static bool scale_planes(const struct letterbox *lb, const struct frame *f,
+static bool scale_planes(const struct letterbox *lb, const struct planes *f,
                          struct letterbox_scratch *scratch, struct planes *ret)
 {
     int w = lb->scaled_width;
@@ -169,7 +196,7 @@ static bool scale_planes(const struct letterbox *lb, const struct frame *f,
     uint8_t *y = scratch->pixels;
     uint8_t *u = y + (ptrdiff_t)w * h;
     uint8_t *v = u + (ptrdiff_t)cw * ch;
-    *ret = (struct planes){{y, u, v}, {w, cw, cw}};
+    *ret = (struct planes){{y, u, v}, {w, cw, cw}, w, h};
     if (f->width == 3 * w && f->height == 3 * h && !(w & 1) && !(h & 1)) {
         third_plane(f->plane[0], f->stride[0], w, h, y);
         third_plane(f->plane[1], f->stride[1], cw, ch, u);
@@ -184,13 +211,35 @@ static bool scale_planes(const struct letterbox *lb, const struct frame *f,
 bool letterbox_fill(const struct letterbox *lb, const struct frame *frame, float *tensor,
                     struct letterbox_scratch *scratch)
 {
-    struct planes p = {
-        .plane = {frame->plane[0], frame->plane[1], frame->plane[2]},
-        .stride = {frame->stride[0], frame->stride[1], frame->stride[2]},
-    };
-    bool same_size = frame->width == lb->scaled_width && frame->height == lb->scaled_height;
-    if (!same_size && !scale_planes(lb, frame, scratch, &p))
-        return false;
+    struct crop all = {0, 0, frame->width, frame->height};
+    return letterbox_fill_crop(lb, frame, &all, tensor, scratch);
+}
+
+/* The frame's own bytes, beginning at the crop. */
+static struct planes planes_of(const struct frame *frame, const struct crop *crop)
+{
+    struct planes p = {.width = crop->width, .height = crop->height};
+    for (int i = 0; i < 3; i++) {
+        int half = i > 0;
+        p.stride[i] = frame->stride[i];
+        p.plane[i] = frame->plane[i] + (ptrdiff_t)(crop->y >> half) * frame->stride[i] +
+                     (crop->x >> half);
+    }
+    return p;
+}
+
+bool letterbox_fill_crop(const struct letterbox *lb, const struct frame *frame,
+                         const struct crop *crop, float *tensor, struct letterbox_scratch *scratch)
+{
+    ASSERT(crop->x >= 0 && crop->x + crop->width <= frame->width && (crop->x & 1) == 0);
+    ASSERT(crop->y >= 0 && crop->y + crop->height <= frame->height && (crop->y & 1) == 0);
+    struct planes p = planes_of(frame, crop);
+    bool same_size = p.width == lb->scaled_width && p.height == lb->scaled_height;
+    if (!same_size) {
+        struct planes whole = p;
+        if (!scale_planes(lb, &whole, scratch, &p))
+            return false;
+    }
     ptrdiff_t plane = (ptrdiff_t)lb->width * lb->height;
     /* The margins are a third of the bytes of a wide picture, and stay as they are. */
     if (scratch->painted != tensor || memcmp(&scratch->painted_as, lb, sizeof *lb) != 0) {

@@ -13,7 +13,19 @@ struct letterbox {
     int scaled_width, scaled_height; /* px, of the picture inside it */
 };
 
-/* How a picture of that size sits in a tensor of that size. */
+/* A part of a picture, in px. Begins at even places, where its chroma does. */
+struct crop {
+    int x, y, width, height;
+};
+
+/* The least crop that shows all of the region. */
+struct crop crop_of(struct box region, int picture_width, int picture_height);
+
+/* From a box of the crop to one of the picture it was taken from. */
+struct box crop_unmap(const struct crop *crop, int picture_width, int picture_height,
+                      struct box box);
+
+/* How a picture (or crop) of that size sits in a tensor of that size. */
 struct letterbox letterbox_fit(int picture_width, int picture_height, int width, int height);
 
 /* From tensor pixels to a box of the picture, clipped to it. */
@@ -34,3 +46,8 @@ void letterbox_scratch_done(struct letterbox_scratch *scratch);
  * picture of that size. */
 NODISCARD bool letterbox_fill(const struct letterbox *lb, const struct frame *frame, float *tensor,
                               struct letterbox_scratch *scratch);
+
+/* The same of a part of the frame, read where it lies: nothing outside of it is looked at. */
+NODISCARD bool letterbox_fill_crop(const struct letterbox *lb, const struct frame *frame,
+                                   const struct crop *crop, float *tensor,
+                                   struct letterbox_scratch *scratch);

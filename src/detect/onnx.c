@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define MODEL_BYTES_MAX (INT64_C(1) << 30)
+#define BATCH_FIXED_MAX 16 /* a model of a larger fixed batch would spend most of it on nothing */
+#define BATCH_FREE      8  /* pictures at once, where the model takes any number */
 #define ORT_API_OLDEST  17 /* has everything used here; ONNX Runtime 1.17 */
 
 struct onnx {
@@ -26,13 +28,15 @@ struct onnx {
     OrtEnv *env;
     OrtSession *session;
     OrtMemoryInfo *memory;
-    OrtValue *input;
-    float *tensor; /* what input wraps */
+    OrtValue *inputs[BATCH_FIXED_MAX]; /* by pictures in it, less one; all wrap tensor */
+    float *tensor;                     /* batch pictures, one after the other */
+    int batch;                         /* most pictures of one run */
+    bool batch_is_fixed;               /* every run has that many */
     char input_name[64], output_name[64];
     int width, height; /* px */
     struct yolo_layout layout;
     struct yolo_classes classes;
-    struct letterbox_scratch scratch;
+    struct letterbox_scratch scratch[BATCH_FIXED_MAX];
     char model[64], note[256], provider[16], fallback[192];
 };
 
@@ -349,33 +353,57 @@ static bool read_classes(struct onnx *o, const struct detect_conf *conf, struct 
     return false;
 }
 
-static bool open_tensors(struct onnx *o, struct err *err)
+/* The shape of input and output, which must agree about how many pictures there are. */
+static bool read_shapes(struct onnx *o, struct err *err)
 {
     int64_t in[4], out[4];
     size_t in_count = ARRAY_LEN(in), out_count = ARRAY_LEN(out);
     if (!read_port(o, false, o->input_name, sizeof o->input_name, in, &in_count, err) ||
         !read_port(o, true, o->output_name, sizeof o->output_name, out, &out_count, err))
         return false;
-    if (in_count != 4 || in[0] > 1 || in[1] != 3 || in[2] < 32 || in[3] < 32 ||
+    if (in_count != 4 || in[0] > BATCH_FIXED_MAX || in[1] != 3 || in[2] < 32 || in[3] < 32 ||
         in[2] > LETTERBOX_SIDE_MAX || in[3] > LETTERBOX_SIDE_MAX) {
         err_set(err, ERR_INVALID, "the model's input is not [1, 3, height, width] of fixed size");
-        err_hint(err, "export it with a fixed imgsz of 32 to %d", LETTERBOX_SIDE_MAX);
+        err_hint(err, "export it with a fixed imgsz of 32 to %d and a batch of at most %d",
+                 LETTERBOX_SIDE_MAX, BATCH_FIXED_MAX);
         return false;
     }
-    if (!yolo_layout(out, out_count, &o->layout, err))
-        return false;
+    o->batch_is_fixed = in[0] > 0;
+    o->batch = o->batch_is_fixed ? (int)in[0] : BATCH_FREE;
+    bool agrees = out[0] == in[0] || out[0] < 1;
+    if (out_count == 3 && agrees)
+        out[0] = 1; /* each picture's share of it */
     o->height = (int)in[2];
     o->width = (int)in[3];
-    size_t floats = 3 * (size_t)in[2] * (size_t)in[3];
-    o->tensor = xcalloc(floats, sizeof(float));
-    int64_t shape[4] = {1, 3, in[2], in[3]};
-    return ort_ok(o, o->api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &o->memory),
-                  "allocate", err) &&
-           ort_ok(o,
-                  o->api->CreateTensorWithDataAsOrtValue(
-                      o->memory, o->tensor, floats * sizeof(float), shape, 4,
-                      ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &o->input),
-                  "allocate", err);
+    return yolo_layout(out, out_count, &o->layout, err);
+}
+
+static size_t picture_floats(const struct onnx *o)
+{
+    return (size_t)3 * (size_t)o->height * (size_t)o->width;
+}
+
+static bool open_tensors(struct onnx *o, struct err *err)
+{
+    if (!read_shapes(o, err) ||
+        !ort_ok(o, o->api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &o->memory),
+                "allocate", err))
+        return false;
+    size_t floats = picture_floats(o);
+    o->tensor = calloc((size_t)o->batch * floats, sizeof(float));
+    if (!o->tensor)
+        return err_set(err, ERR_EXHAUSTED, "no memory for %d pictures of %dx%d", o->batch, o->width,
+                       o->height);
+    bool ok = true;
+    for (int n = o->batch_is_fixed ? o->batch : 1; ok && n <= o->batch; n++) {
+        int64_t shape[4] = {n, 3, o->height, o->width};
+        ok = ort_ok(o,
+                    o->api->CreateTensorWithDataAsOrtValue(
+                        o->memory, o->tensor, (size_t)n * floats * sizeof(float), shape, 4,
+                        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &o->inputs[n - 1]),
+                    "allocate", err);
+    }
+    return ok;
 }
 
 static void name_model(struct onnx *o, const char *path)
@@ -389,16 +417,13 @@ static void name_model(struct onnx *o, const char *path)
         o->note[0] = '\0';
 }
 
-static bool onnx_open(void *priv, const struct detect_conf *conf, struct err *err)
+static size_t picture_values(const struct onnx *o)
 {
-    struct onnx *o = priv;
-    if (!open_library(o, conf, err) || !open_session(o, conf, err))
-        return false;
-    name_model(o, conf->model);
-    return open_tensors(o, err) && read_classes(o, conf, err);
+    int per_row = o->layout.head == YOLO_END_TO_END ? 6 : 4 + o->layout.classes;
+    return (size_t)o->layout.rows * (size_t)per_row;
 }
 
-static bool check_output(struct onnx *o, OrtValue *output, struct err *err)
+static bool check_output(struct onnx *o, OrtValue *output, int pictures, struct err *err)
 {
     OrtTensorTypeAndShapeInfo *shape = NULL;
     if (!ort_ok(o, o->api->GetTensorTypeAndShape(output, &shape), "read output", err))
@@ -406,36 +431,100 @@ static bool check_output(struct onnx *o, OrtValue *output, struct err *err)
     size_t floats = 0;
     bool ok = ort_ok(o, o->api->GetTensorShapeElementCount(shape, &floats), "read output", err);
     o->api->ReleaseTensorTypeAndShapeInfo(shape);
-    int per_row = o->layout.head == YOLO_END_TO_END ? 6 : 4 + o->layout.classes;
-    size_t expected = (size_t)o->layout.rows * (size_t)per_row;
+    size_t expected = (size_t)pictures * picture_values(o);
     if (ok && floats != expected)
         return err_set(err, ERR_INVALID, "the model gave %zu values instead of %zu", floats,
                        expected);
     return ok;
 }
 
-static bool onnx_run(void *priv, struct look *looks, int count, struct err *err)
+/* What the tensor holds through the model; *ret_values is the output's own. */
+static bool run_tensor(struct onnx *o, int pictures, OrtValue **ret_output, float **ret_values,
+                       struct err *err)
 {
-    ASSERT(count == 1);
-    struct onnx *o = priv;
-    const struct frame *frame = looks->frame;
-    struct letterbox lb = letterbox_fit(frame->width, frame->height, o->width, o->height);
-    if (!letterbox_fill(&lb, frame, o->tensor, &o->scratch))
-        return err_set(err, ERR_EXHAUSTED, "no memory to scale a %dx%d picture", frame->width,
-                       frame->height);
     const char *input_names[] = {o->input_name};
     const char *output_names[] = {o->output_name};
-    const OrtValue *inputs[] = {o->input};
-    OrtValue *output = NULL;
-    if (!ort_ok(o, o->api->Run(o->session, NULL, input_names, inputs, 1, output_names, 1, &output),
-                "run", err))
+    const OrtValue *inputs[] = {o->inputs[pictures - 1]};
+    *ret_output = NULL;
+    return ort_ok(
+               o,
+               o->api->Run(o->session, NULL, input_names, inputs, 1, output_names, 1, ret_output),
+               "run", err) &&
+           check_output(o, *ret_output, pictures, err) &&
+           ort_ok(o, o->api->GetTensorMutableData(*ret_output, (void **)ret_values), "read output",
+                  err);
+}
+
+/* Many an exporter writes that a model takes any number of pictures when something inside of it
+ * does not. */
+static void try_batch(struct onnx *o)
+{
+    if (o->batch_is_fixed)
+        return;
+    OrtValue *output;
+    float *values;
+    if (!run_tensor(o, 2, &output, &values, NULL))
+        o->batch = 1;
+    if (output)
+        o->api->ReleaseValue(output);
+}
+
+static bool onnx_open(void *priv, const struct detect_conf *conf, struct err *err)
+{
+    struct onnx *o = priv;
+    if (!open_library(o, conf, err) || !open_session(o, conf, err))
         return false;
+    name_model(o, conf->model);
+    if (!open_tensors(o, err) || !read_classes(o, conf, err))
+        return false;
+    try_batch(o);
+    return true;
+}
+
+/* How one look lies in its share of the tensor. */
+struct place {
+    struct crop crop;
+    struct letterbox lb;
+};
+
+static bool fill_picture(struct onnx *o, int index, const struct look *look, struct place *ret,
+                         struct err *err)
+{
+    const struct frame *frame = look->frame;
+    ret->crop = crop_of(look->region, frame->width, frame->height);
+    ret->lb = letterbox_fit(ret->crop.width, ret->crop.height, o->width, o->height);
+    float *tensor = o->tensor + (size_t)index * picture_floats(o);
+    if (letterbox_fill_crop(&ret->lb, frame, &ret->crop, tensor, &o->scratch[index]))
+        return true;
+    return err_set(err, ERR_EXHAUSTED, "no memory to scale a %dx%d picture", frame->width,
+                   frame->height);
+}
+
+static void take_picture(const struct onnx *o, const float *values, const struct place *place,
+                         struct look *look)
+{
+    yolo_decode(&o->layout, values, &place->lb, &o->classes, look->ret);
+    for (int i = 0; i < look->ret->count; i++) {
+        struct box *box = &look->ret->items[i].box;
+        *box = crop_unmap(&place->crop, look->frame->width, look->frame->height, *box);
+    }
+}
+
+static bool onnx_run(void *priv, struct look *looks, int count, struct err *err)
+{
+    struct onnx *o = priv;
+    ASSERT(count >= 1 && count <= o->batch);
+    struct place places[BATCH_FIXED_MAX];
+    for (int i = 0; i < count; i++)
+        if (!fill_picture(o, i, &looks[i], &places[i], err))
+            return false;
+    OrtValue *output;
     float *values = NULL;
-    bool ok = check_output(o, output, err) &&
-              ort_ok(o, o->api->GetTensorMutableData(output, (void **)&values), "read output", err);
-    if (ok)
-        yolo_decode(&o->layout, values, &lb, &o->classes, looks->ret);
-    o->api->ReleaseValue(output);
+    bool ok = run_tensor(o, o->batch_is_fixed ? o->batch : count, &output, &values, err);
+    for (int i = 0; ok && i < count; i++)
+        take_picture(o, values + (size_t)i * picture_values(o), &places[i], &looks[i]);
+    if (output)
+        o->api->ReleaseValue(output);
     return ok;
 }
 
@@ -446,7 +535,7 @@ static void onnx_describe(const void *priv, struct detector_info *ret)
     snprintf(ret->backend, sizeof ret->backend, "onnxruntime %s %s", o->version, o->provider);
     STR_COPY(ret->reason, o->fallback);
     STR_COPY(ret->note, o->note);
-    ret->batch = 1;
+    ret->batch = o->batch;
     ret->width = o->width;
     ret->height = o->height;
 }
@@ -454,8 +543,9 @@ static void onnx_describe(const void *priv, struct detector_info *ret)
 static void onnx_close(void *priv)
 {
     struct onnx *o = priv;
-    if (o->input)
-        o->api->ReleaseValue(o->input);
+    for (int i = 0; i < BATCH_FIXED_MAX; i++)
+        if (o->inputs[i])
+            o->api->ReleaseValue(o->inputs[i]);
     if (o->memory)
         o->api->ReleaseMemoryInfo(o->memory);
     if (o->session)
@@ -463,7 +553,8 @@ static void onnx_close(void *priv)
     if (o->env)
         o->api->ReleaseEnv(o->env);
     free(o->tensor);
-    letterbox_scratch_done(&o->scratch);
+    for (int i = 0; i < BATCH_FIXED_MAX; i++)
+        letterbox_scratch_done(&o->scratch[i]);
     /* The library stays mapped: its own threads and thread-locals do not survive dlclose. */
 }
 
