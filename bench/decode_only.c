@@ -1,14 +1,19 @@
 /* The floor under any pipeline: libavcodec alone, one thread, a clip looped at its own pace. The
  * driver reads this process's CPU time from outside, the same way as hsi's. Runs until it is ended.
+ * It wakes for every packet, whatever it does with it, as who receives a stream has to.
  */
 #include <inttypes.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
+enum mode { ALL, KEYS, DEMUX };
+
 struct player {
+    enum mode mode;
     AVFormatContext *format;
     AVCodecContext *codec;
     AVFrame *frame;
@@ -46,11 +51,15 @@ static bool open_clip(struct player *p, const char *path)
         return false;
     avcodec_parameters_to_context(p->codec, p->format->streams[p->stream]->codecpar);
     p->codec->thread_count = 1;
+    if (p->mode == KEYS) /* a picture by itself is not held back for the order of those around it */
+        p->codec->flags |= AV_CODEC_FLAG_LOW_DELAY;
     return avcodec_open2(p->codec, codec, NULL) >= 0;
 }
 
 static void decode(struct player *p, AVPacket *packet)
 {
+    if (p->mode == DEMUX || (p->mode == KEYS && !(packet->flags & AV_PKT_FLAG_KEY)))
+        return;
     avcodec_send_packet(p->codec, packet);
     while (avcodec_receive_frame(p->codec, p->frame) >= 0)
         p->frames++;
@@ -82,9 +91,13 @@ static int64_t play_once(struct player *p)
 
 int main(int argc, char **argv)
 {
-    struct player p = {0};
-    if (argc != 2 || !open_clip(&p, argv[1])) {
-        fprintf(stderr, "usage: %s CLIP\n", argv[0]);
+    struct player p = {.mode = ALL};
+    if (argc == 3 && strcmp(argv[1], "--key") == 0)
+        p.mode = KEYS;
+    else if (argc == 3 && strcmp(argv[1], "--demux") == 0)
+        p.mode = DEMUX;
+    if (argc != (p.mode == ALL ? 2 : 3) || !open_clip(&p, argv[argc - 1])) {
+        fprintf(stderr, "usage: %s [--key | --demux] CLIP\n", argv[0]);
         return 2;
     }
     p.start_ns = now_ns();

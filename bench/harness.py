@@ -131,13 +131,13 @@ def memory_mb(pid):
 
 
 class Process:
-    """A program that runs until it is stopped; its output goes to a file."""
+    """A program that runs until it is stopped; what it says goes to a file, unless somebody takes it."""
 
-    def __init__(self, command, log):
+    def __init__(self, command, log, inp=subprocess.DEVNULL, out=None):
         self.log = open(log, 'w', encoding='utf-8')
         self.started = time.monotonic()
-        self.child = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT,
-                                      stdin=subprocess.DEVNULL)
+        self.child = subprocess.Popen(command, stdin=inp, stdout=self.log if out is None else out,
+                                      stderr=self.log)
         self.pid = self.child.pid
         self.waited = {}
 
@@ -165,13 +165,25 @@ class Process:
         the seconds each thread was ready but had no core: what others took from it."""
         before, start = threads_s(self.pid), time.monotonic()
         time.sleep(seconds)
+        return self.since(before), time.monotonic() - start
+
+    def since(self, before):
+        """CPU seconds by thread since threads_s() was before."""
         if not self.alive():
             raise RuntimeError(f'{self.log.name}: the program ended with {self.child.returncode}')
-        after, wall = threads_s(self.pid), time.monotonic() - start
         spent = {name: tuple(now - then for now, then in zip(times, before.get(name, (0, 0))))
-                 for name, times in after.items()}
+                 for name, times in threads_s(self.pid).items()}
         self.waited = {name: times[1] for name, times in spent.items()}
-        return {name: times[0] for name, times in spent.items()}, wall
+        return {name: times[0] for name, times in spent.items()}
+
+
+def shares(processes, seconds):
+    """CPU over wall by thread of each of them, over the same next seconds. processes: name -> Process."""
+    before, start = {name: threads_s(p.pid) for name, p in processes.items()}, time.monotonic()
+    time.sleep(seconds)
+    wall = time.monotonic() - start
+    return {name: {thread: used / wall for thread, used in p.since(before[name]).items()}
+            for name, p in processes.items()}
 
 
 def free_port():
@@ -180,18 +192,20 @@ def free_port():
         return s.getsockname()[1]
 
 
-def config_text(cameras, model='', fps=5, motion=True, enabled=True):
-    """A configuration for hsi. cameras: name -> clip."""
+def config_text(cameras, model='', fps=5, motion=True, enabled=True, snapshots=False, idle=None):
+    """A configuration for hsi. cameras: name -> clip or URL; idle: options of that group, all cameras alike."""
     lines = ['detect:', f'  fps: {fps}']
     if model:
         lines.append(f'  model: {json.dumps(model)}')
-    lines += ['storage:', '  snapshots: false', 'cameras:']
+    lines += ['storage:', f'  snapshots: {json.dumps(snapshots)}', 'cameras:']
     for name, url in cameras.items():
         lines += [f'  {name}:', f'    url: {json.dumps(url)}', '    loop: true']
         if not enabled:
             lines.append('    enabled: false')
         if not motion:
             lines += ['    motion:', '      enabled: false']
+        if idle:
+            lines += ['    idle:'] + [f'      {option}: {json.dumps(value)}' for option, value in idle.items()]
     return '\n'.join(lines) + '\n'
 
 
@@ -242,6 +256,9 @@ class Hsi(Process):
 
     def looks(self):
         return looks_of(self.get('/health'))
+
+    def cameras(self):
+        return self.get('/api/cameras')['items']
 
 
 # ---- output --------------------------------------------------------------------------------------

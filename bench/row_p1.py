@@ -1,48 +1,111 @@
 """P1: CPU of the whole pipeline on a moving 1080p stream, without preprocessing and inference, against
-decoding the same stream and nothing else. Both paced at the stream's own rate."""
-import os
-import shutil
-
-from harness import Absent, Hsi, Process, absent_row, config_text, looks_of, median, row
+decoding the same stream and nothing else; the motion daemon and the usual ffmpeg and Python pipe on the same clip.
+All paced at the stream's own rate, taking turns."""
+import peers
+from harness import Absent, Hsi, absent_row, config_text, looks_of, median, row, shares
 
 FPS = 5
 WARM_S = 6
+WIDTH, HEIGHT, CLIP_FPS = 1920, 1080, 10
 # The thread that does nothing but preprocessing, inference and reading the result.
 LEFT_OUT = 'detect'
 GOAL = 1.10
+UNIT = 'CPU-s per camera-s'
+FLOOR = 'libavcodec decode only'
 
 
 def decode_share(bench, clip):
-    with Process([bench.program('decode_only'), clip], os.path.join(bench.out, 'decode.log')) as p:
+    with peers.decode(bench, clip) as p:
         p.window(WARM_S)
-        used, wall = p.window(bench.seconds)
-    return sum(used.values()) / wall
+        return sum(shares({'decode': p}, bench.seconds)['decode'].values())
+
+
+def stage_of(thread):
+    """Threads of a stage carry its name before a colon."""
+    stage = thread.split(':')[0]
+    return {'cap': 'capture', 'vision': 'vision: decode, motion'}.get(stage, stage)
 
 
 def hsi_shares(bench, clip, model):
-    """CPU by thread over wall, and looks per second."""
+    """CPU by stage over wall, looks per second, and the seconds per second that /health says decoding and the
+    search for motion took: on the clock, so whatever else the machine did meanwhile is in them."""
     with Hsi(bench, 'p1-hsi', config_text({'bench': clip}, model, FPS)) as p:
         p.wait_health(lambda h: looks_of(h) > 0)
         p.window(WARM_S)
-        before = p.looks()
+        before = p.get('/health')
         used, wall = p.window(bench.seconds)
-        looks = (p.looks() - before) / wall
-    return {name: cpu / wall for name, cpu in used.items()}, looks
+        after = p.get('/health')
+    stages = {}
+    for thread, cpu in used.items():
+        stages[stage_of(thread)] = stages.get(stage_of(thread), 0) + cpu / wall
+    inside = {name: (after['pipeline'][name] - before['pipeline'][name]) / wall for name in ('decode_s', 'motion_s')}
+    return stages, (looks_of(after) - looks_of(before)) / wall, inside
 
 
 def motion_share(bench, clip):
-    """The motion daemon on the same clip, detection only."""
-    if not shutil.which('motion'):
-        raise Absent('motion is not installed')
-    config = os.path.join(bench.out, 'motion.conf')
-    with open(config, 'w', encoding='utf-8') as f:
-        f.write(f'daemon off\nnetcam_url file://{clip}\nwidth 1920\nheight 1080\nframerate 10\nthreshold 1500\n'
-                f'picture_output off\nmovie_output off\nwebcontrol_port 0\nstream_port 0\n'
-                f'target_dir {bench.out}\nlog_level 4\n')
-    with Process(['motion', '-n', '-c', config], os.path.join(bench.out, 'motion.log')) as p:
+    with peers.motion(bench, clip, WIDTH, HEIGHT, CLIP_FPS) as p:
         p.window(WARM_S + 4)
-        used, wall = p.window(bench.seconds)
-    return sum(used.values()) / wall
+        return sum(shares({'motion': p}, bench.seconds)['motion'].values())
+
+
+def pipe_share(bench, clip):
+    """(both ends, the Python end alone)"""
+    with peers.Pipe(bench, clip, WIDTH, HEIGHT) as p:
+        p.ffmpeg.window(WARM_S)
+        used = shares(p.processes(), bench.seconds)
+    python = sum(used['python'].values())
+    return python + sum(used['ffmpeg'].values()), python
+
+
+class Samples:
+    """What each run measured. Whoever is not on this machine says so once."""
+
+    def __init__(self):
+        self.decode, self.stages, self.looks, self.inside, self.motion, self.pipe = [], [], [], [], [], []
+        self.absent = {}
+
+    def take(self, bench, clip, model):
+        self.decode.append(decode_share(bench, clip))
+        stages, rate, inside = hsi_shares(bench, clip, model)
+        self.stages.append(stages)
+        self.looks.append(rate)
+        self.inside.append(inside)
+        for name, kept, measure in (('motion', self.motion, motion_share), ('pipe', self.pipe, pipe_share)):
+            try:
+                kept.append(measure(bench, clip))
+            except (Absent, RuntimeError) as why:
+                self.absent[name] = why
+
+    def stage(self, name):
+        return median([s.get(name, 0) for s in self.stages])
+
+
+def stage_rows(samples, decode):
+    rows = [row('P1.stage', f'stage {name}', samples.stage(name), UNIT, FLOOR, decode, samples.stage(name) / decode)
+            for name in sorted(samples.stages[0], key=samples.stage, reverse=True)]
+    for name, what in (('decode_s', 'decoding'), ('motion_s', 'the search for motion')):
+        value = median([i[name] for i in samples.inside])
+        rows.append(row('P1.inside', f'{what}, on the clock, inside vision', value, 's per camera-s', FLOOR, decode,
+                        value / decode))
+    return rows
+
+
+def peer_rows(samples, decode):
+    rows = []
+    name = 'motion, detection only, same clip'
+    if samples.motion:
+        value = median(samples.motion)
+        rows.append(row('P1.motion', name, value, UNIT, FLOOR, decode, value / decode, samples=samples.motion))
+    else:
+        rows.append(absent_row('P1.motion', name, samples.absent['motion']))
+    name = 'ffmpeg pipe and Python motion at 5 pictures/s, same clip'
+    if samples.pipe:
+        value = median([both for both, _ in samples.pipe])
+        rows.append(row('P1.pipe', name, value, UNIT, FLOOR, decode, value / decode, samples=samples.pipe,
+                        python=median([python for _, python in samples.pipe])))
+    else:
+        rows.append(absent_row('P1.pipe', name, samples.absent['pipe']))
+    return rows
 
 
 def run(bench):
@@ -51,31 +114,19 @@ def run(bench):
         model = bench.model()
     except Absent as why:
         return [absent_row('P1', name, why)]
-    decode, hsi, rest, looks, motion = [], [], [], [], []
-    threads = {}
+    samples = Samples()
     for _ in range(bench.runs):
-        decode.append(decode_share(bench, clip))
-        shares, rate = hsi_shares(bench, clip, model)
-        hsi.append(sum(v for k, v in shares.items() if k != LEFT_OUT))
-        rest.append(shares.get(LEFT_OUT, 0))
-        looks.append(rate)
-        threads = {k: round(v, 5) for k, v in shares.items()}
-        try:
-            motion.append(motion_share(bench, clip))
-        except (Absent, RuntimeError) as why:
-            motion_why = str(why)
-    unit, ratio = 'CPU-s per camera-s', median(hsi) / median(decode)
+        samples.take(bench, clip, model)
+    decode, looks = median(samples.decode), median(samples.looks)
+    hsi = [sum(cpu for stage, cpu in s.items() if stage != LEFT_OUT) for s in samples.stages]
+    ratio = median(hsi) / decode
     # A pipeline that looks less often than asked would be cheaper for the wrong reason.
-    enough = median(looks) >= 0.9 * FPS
-    rows = [row('P1', name, median(hsi), unit, 'libavcodec decode only', median(decode), ratio,
-                f'<= {GOAL:.2f}', ratio <= GOAL and enough, looks_per_s=round(median(looks), 2),
-                threads=threads, samples={'hsi': hsi, 'decode': decode}),
-            row('P1.looks', 'inferences per second during that', median(looks), '1/s', 'asked for', FPS,
-                median(looks) / FPS, '>= 0.9', enough),
-            row('P1.detect', 'preprocessing and inference, left out above', median(rest), unit)]
-    if motion:
-        rows.append(row('P1.motion', 'motion 4.5, detection only, same clip', median(motion), unit,
-                        'libavcodec decode only', median(decode), median(motion) / median(decode)))
-    else:
-        rows.append(absent_row('P1.motion', 'motion, detection only, same clip', motion_why))
-    return rows
+    enough = looks >= 0.9 * FPS
+    distance = 1e6 * (median(hsi) - decode) / CLIP_FPS
+    return [row('P1', name, median(hsi), UNIT, FLOOR, decode, ratio, f'<= {GOAL:.2f}', ratio <= GOAL and enough,
+                looks_per_s=round(looks, 2), samples={'hsi': samples.stages, 'decode': samples.decode}),
+            row('P1.distance', 'above the floor, each picture', distance, 'us', FLOOR, 1e6 * decode / CLIP_FPS),
+            row('P1.looks', 'inferences per second during that', looks, '1/s', 'asked for', FPS, looks / FPS,
+                '>= 0.9', enough),
+            row('P1.detect', 'preprocessing and inference, left out above', samples.stage(LEFT_OUT), UNIT),
+            *peer_rows(samples, decode), *stage_rows(samples, decode)]
