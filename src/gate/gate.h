@@ -64,10 +64,13 @@ void gate_give_up(struct gate *gate, const char *reason);
 /* Nothing but key frames is being decoded now. Any thread. */
 bool gate_is_idle(const struct gate *gate);
 
-/* While a shadow check is on, every packet comes out GATE_LIVE as if somebody held the gate. The
- * worker shows it each key frame's verdict by the idle rules, the scene each visit. */
+/* While a shadow check is on, every packet comes out GATE_LIVE as if somebody held the gate, but
+ * for the key frame with which it begins: that was shown alone and found quiet, so it comes again
+ * as GATE_REPLAY. The worker tells each key frame's verdict by the idle rules, the scene each
+ * visit. */
 bool gate_shadowing(const struct gate *gate);
-/* A key frame at pts_us would have woken the camera. */
+/* The key frame stamped pts_us would have woken the camera. Ignored where it would not have been
+ * looked at. */
 void gate_shadow_woke(struct gate *gate, int64_t pts_us);
 /* Something came, moved and went: from its first to its last sighting. Any thread. */
 void gate_visit(struct gate *gate, int64_t first_us, int64_t last_us);

@@ -26,7 +26,7 @@ static void close_group(struct groups *g, int64_t now_us)
 {
     g->now.span_us = now_us - g->since_us;
     g->now.back |= g->now.span_us < 0;
-    bool over = g->now.longest_us > limit_with_tolerance(g) || is_large(&g->now) || g->now.back;
+    bool over = g->now.longest_us > limit_with_tolerance(g) || g->now.back;
     g->over = g->over << 1 | over;
     memmove(g->past + 1, g->past, sizeof g->past - sizeof g->past[0]);
     g->past[0] = g->now;

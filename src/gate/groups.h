@@ -35,7 +35,7 @@ struct groups {
     struct group now;
     struct group past[GROUPS_KEPT]; /* newest first */
     int past_count;
-    uint64_t over; /* of the last 64 groups, whether each broke a limit; newest lowest */
+    uint64_t over; /* of the last 64 groups, whether the limit was broken; newest lowest */
 };
 
 void groups_restart(struct groups *groups, int64_t limit_us);

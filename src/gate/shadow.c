@@ -53,10 +53,8 @@ void shadow_woke(struct shadow *s, int64_t at_us)
 {
     if (s->stretch_count == 0)
         return;
+    /* After the stretch it is a real wake, which finds who is still here. */
     struct shadow_stretch *stretch = newest(s);
-    /* A real wake at the first look after the stretch goes back into it. */
-    if (!s->on && at_us - s->look_us > stretch->span.to_us)
-        return;
     if (!s->awake && stretch->wake_count < SHADOW_WAKES_MAX)
         stretch->wakes[stretch->wake_count++] = (struct shadow_span){at_us, at_us};
     stay_awake(s, at_us);

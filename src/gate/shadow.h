@@ -37,7 +37,7 @@ struct shadow {
 bool shadow_chosen(uint64_t seed, double share, int64_t at_us);
 
 void shadow_begin(struct shadow *shadow, int64_t at_us, int64_t look_us);
-/* A sleeping camera would have been woken at at_us, or it was, right after the stretch. */
+/* A sleeping camera would have been woken at at_us or, after the stretch, it was. */
 void shadow_woke(struct shadow *shadow, int64_t at_us);
 /* A look at a key frame. held: somebody keeps an awake camera awake. */
 void shadow_look(struct shadow *shadow, int64_t at_us, bool held, int64_t look_us);

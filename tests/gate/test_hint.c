@@ -54,6 +54,20 @@ static void much_larger_than_usual(void **state)
     }
 }
 
+static void three_in_a_row_say_more_than_one(void **state)
+{
+    (void)state;
+    struct size_hint h = {0};
+    play(&h, 5000, 8000, 0.2);
+    CHECK(!size_hint_push(&h, 15000, false));
+    CHECK(!size_hint_push(&h, 8000, false));
+    CHECK(!size_hint_push(&h, 8000, false));
+    int large = 0;
+    for (int i = 0; i < 3; i++)
+        large += size_hint_push(&h, 15000, false);
+    CHECK(large > 0);
+}
+
 static void never_before_it_knows_the_camera(void **state)
 {
     (void)state;
@@ -127,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(much_larger_than_usual),
+        cmocka_unit_test(three_in_a_row_say_more_than_one),
         cmocka_unit_test(never_before_it_knows_the_camera),
         cmocka_unit_test(what_lasts_becomes_usual),
         cmocka_unit_test(any_size_is_harmless),

@@ -142,17 +142,21 @@ static void a_fresh_visit_waits_for_the_next_look(void **state)
     shadow_look(s, 4 * S, false, 2 * S);
     CHECK_INT(s->visits, 1);
     CHECK_INT(s->missed, 0);
+    shadow_woke(s, 4 * S);
+    shadow_visit(s, 5 * S, 5 * S); /* decoding has begun */
+    CHECK_INT(s->visits, 2);
+    shadow_look(s, 6 * S, false, 2 * S);
     shadow_visit(s, 13 * S, 13 * S); /* never */
     shadow_look(s, 15 * S, false, 2 * S);
-    CHECK_INT(s->visits, 1);
-    shadow_look(s, 16 * S, false, 2 * S);
     CHECK_INT(s->visits, 2);
+    shadow_look(s, 16 * S, false, 2 * S);
+    CHECK_INT(s->visits, 3);
     CHECK_INT(s->missed, 1);
     for (int i = 0; i < SHADOW_PENDING_MAX + 3; i++) /* those that do not fit are not waited for */
         shadow_visit(s, 20 * S, 20 * S);
-    CHECK_INT(s->visits, 2 + 3);
+    CHECK_INT(s->visits, 3 + 3);
     shadow_end(s, 21 * S); /* the rest will never be known better */
-    CHECK_INT(s->visits, 2 + SHADOW_PENDING_MAX + 3);
+    CHECK_INT(s->visits, 3 + SHADOW_PENDING_MAX + 3);
     CHECK_INT(s->pending_count, 0);
 }
 
@@ -172,12 +176,15 @@ static void only_visits_that_begin_within_count(void **state)
     shadow_visit(s, 20 * S - 1, 0); /* its end before its beginning */
     CHECK_INT(s->visits, 2);
     CHECK_INT(s->missed, 2);
-    /* The camera was woken right after it by the first look that counts again. */
+    /* Real wakes after it find who is still here. */
     shadow_woke(s, 20 * S + S / 2);
-    shadow_woke(s, 30 * S);
     shadow_visit(s, 20 * S - 1, 20 * S - 1);
-    CHECK_INT(s->visits, 3);
+    shadow_woke(s, 30 * S);
+    shadow_visit(s, 15 * S, 29 * S);
+    CHECK_INT(s->visits, 4);
     CHECK_INT(s->missed, 2);
+    shadow_visit(s, 15 * S, 19 * S);
+    CHECK_INT(s->missed, 3);
 }
 
 static void so_many_are_remembered(void **state)
@@ -193,8 +200,10 @@ static void so_many_are_remembered(void **state)
         }
         shadow_end(s, (i * 100 + 60) * S);
     }
-    for (int i = 0; i < ROUNDS; i++)
+    for (int i = 0; i < ROUNDS; i++) {
+        CHECK_INT(s->visits, MAX(i - (ROUNDS - SHADOW_STRETCHES), 0));
         shadow_visit(s, (i * 100 + 5) * S, (i * 100 + 5) * S);
+    }
     CHECK_INT(s->visits, SHADOW_STRETCHES);
     CHECK_INT(s->missed, 0);
 }
