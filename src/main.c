@@ -16,6 +16,7 @@ static const struct command {
     {"analyze", cli_analyze, "find and explain the events in recordings"},
     {"model", cli_model, "install, list and try detection models"},
     {"config", cli_config, "check, show and document the configuration"},
+    {"fsck", cli_fsck, "check that what is stored agrees, and mend it"},
     {NULL, NULL, NULL},
 };
 

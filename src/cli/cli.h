@@ -6,3 +6,4 @@ int cli_demo(int argc, char **argv);
 int cli_analyze(int argc, char **argv);
 int cli_model(int argc, char **argv);
 int cli_config(int argc, char **argv);
+int cli_fsck(int argc, char **argv);

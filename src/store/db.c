@@ -25,6 +25,27 @@
  * unclean end. */
 #define ALWAYS_CHECK_BYTES (INT64_C(16) << 20)
 
+/* What the lock file says; 1 if it does not. */
+static long read_holder(int fd)
+{
+    char holder[32] = "";
+    ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
+    long pid = n > 0 ? strtol(holder, NULL, 10) : 0;
+    return pid > 0 ? pid : 1;
+}
+
+long db_lock_holder(const char *dir)
+{
+    char path[STORE_PATH_BYTES];
+    snprintf(path, sizeof path, "%s/" LOCK_FILE, dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return 0;
+    long holder = flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : read_holder(fd);
+    close(fd);
+    return holder;
+}
+
 static bool take_lock(const char *dir, int *ret_fd, struct err *err)
 {
     char path[STORE_PATH_BYTES];
@@ -33,10 +54,8 @@ static bool take_lock(const char *dir, int *ret_fd, struct err *err)
     if (fd < 0)
         return err_set(err, ERR_UNAVAILABLE, "cannot open %s: %m", path);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        char holder[32] = "";
-        ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
+        long pid = read_holder(fd);
         close(fd);
-        long pid = n > 0 ? strtol(holder, NULL, 10) : 0;
         err_set(err, ERR_UNAVAILABLE, "another hsi (process %ld) uses the store %s", pid, dir);
         err_hint(err, "stop it, or give this one a store path of its own");
         return false;
@@ -102,8 +121,8 @@ static bool check_pages(struct db *db, struct err *err)
         err_sqlite(err, db->conn, "database");
     } else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0) {
         ok = err_set(err, ERR_DATA_LOSS, "database is damaged: %s", sqlite3_column_text(stmt, 0));
-        err_hint(err,
-                 "keep a copy of the directory, and restore a backup or start with an empty one");
+        err_hint(err, "keep a copy of the directory, then try hsi fsck --repair; if that does not "
+                      "help, restore a backup or start with an empty one");
     }
     sqlite3_finalize(stmt);
     return ok;
@@ -148,7 +167,7 @@ static bool ended_uncleanly(const char *path)
     return file_bytes(wal) > 0;
 }
 
-bool db_open_writer(const char *dir, struct db **ret, struct err *err)
+static bool open_writer(const char *dir, bool may_check, struct db **ret, struct err *err)
 {
     char path[STORE_PATH_BYTES];
     snprintf(path, sizeof path, "%s/" DB_FILE, dir);
@@ -156,7 +175,7 @@ bool db_open_writer(const char *dir, struct db **ret, struct err *err)
     db->lock_fd = -1;
     if (!take_lock(dir, &db->lock_fd, err))
         return false;
-    bool check = file_bytes(path) <= ALWAYS_CHECK_BYTES || ended_uncleanly(path);
+    bool check = may_check && (file_bytes(path) <= ALWAYS_CHECK_BYTES || ended_uncleanly(path));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                 SQLITE_OPEN_EXRESCODE;
     if (sqlite3_open_v2(path, &db->conn, flags, NULL) != SQLITE_OK)
@@ -171,6 +190,16 @@ bool db_open_writer(const char *dir, struct db **ret, struct err *err)
         return err_wrap(err, "%s", path);
     *ret = TAKE(db);
     return true;
+}
+
+bool db_open_writer(const char *dir, struct db **ret, struct err *err)
+{
+    return open_writer(dir, true, ret, err);
+}
+
+bool db_open_mender(const char *dir, struct db **ret, struct err *err)
+{
+    return open_writer(dir, false, ret, err);
 }
 
 bool db_open_reader(const char *dir, struct db **ret, struct err *err)

@@ -15,9 +15,13 @@ struct db;
 
 /* The handle that writes: creates the directory's database, or migrates it. */
 NODISCARD bool db_open_writer(const char *dir, struct db **ret, struct err *err);
+/* The same for a database that may be damaged: whoever opens it looks first, then writes. */
+NODISCARD bool db_open_mender(const char *dir, struct db **ret, struct err *err);
 /* One that only reads; while there is a writer. */
 NODISCARD bool db_open_reader(const char *dir, struct db **ret, struct err *err);
 void db_close(struct db **db);
+/* The process that has the directory's database open for writing, 0: none. */
+long db_lock_holder(const char *dir);
 /* Nothing more is written to it, not even what closing would copy back from the log of changes. */
 void db_leave_as_is(struct db *db);
 

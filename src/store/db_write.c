@@ -219,14 +219,15 @@ bool db_close_crashed(struct db *db, const struct uuid *event,
     query_bind_text(&outbox, reason);
     if (!query_run(&outbox, err))
         return false;
-    int64_t seq = sqlite3_last_insert_rowid(db->conn);
+    /* A damaged event may have no change to go on from: then only its row says that it is over. */
+    int64_t seq = sqlite3_changes(db->conn) > 0 ? sqlite3_last_insert_rowid(db->conn) : 0;
     struct query row = query_start(db, SQL_CRASHED_EVENT);
     query_bind_key(&row, event);
     query_bind_text(&row, reason);
-    query_bind_int(&row, seq);
+    query_bind_int_unless(&row, seq, 0);
     if (!query_run(&row, err) || !db_put_snapshots(db, event, snapshots, err) ||
         !name_pictures(db, seq, event, snapshots, err))
         return false;
-    db->pending_seq = seq;
+    db->pending_seq = MAX(db->pending_seq, seq);
     return true;
 }

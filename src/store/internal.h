@@ -87,7 +87,13 @@ struct store {
 /* Tells the waiting caller; flush may be NULL. Any thread. */
 void store_release(struct store *store, struct flush *flush);
 
-/* Closes what an earlier process left open. */
+/* The directory that is meant by a configured one, which may be NULL or empty. */
+NODISCARD bool store_dir(const char *configured, char out[STORE_DIR_BYTES], struct err *err);
+
+/* Closes what an earlier process left open, in transactions of its own. For fsck too, on any
+ * thread. */
+NODISCARD bool store_close_left_open(struct db *db, const char *dir, int *ret_total,
+                                     struct err *err);
 NODISCARD bool store_recover(struct store *store, struct err *err);
 
 /* Removes pictures without an event, which a crash leaves behind; before the first change. */

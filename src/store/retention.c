@@ -18,24 +18,38 @@
 /* At most this many events of an earlier process are still open: one per camera. */
 #define RECOVER_AT_ONCE 64
 
-static bool recover_one(struct store *s, const struct uuid *event, struct err *err)
+static bool recover_one(struct db *db, const char *dir, const struct uuid *event, struct err *err)
 {
     struct snapshot_rows rows;
-    if (!db_event_snapshots(s->db, event, &rows, err))
+    if (!db_event_snapshots(db, event, &rows, err))
         return false;
-    snapshot_measure(s->dir, event, &rows);
-    return db_close_crashed(s->db, event, &rows, err);
+    snapshot_measure(dir, event, &rows);
+    return db_close_crashed(db, event, &rows, err);
 }
 
-static bool close_left_open(struct store *s, int *ret_count, struct err *err)
+static bool recover_some(struct db *db, const char *dir, int *ret_count, struct err *err)
 {
     struct uuid open[RECOVER_AT_ONCE];
-    if (!db_open_events(s->db, open, RECOVER_AT_ONCE, ret_count, err) || !db_begin(s->db, err))
+    if (!db_open_events(db, open, RECOVER_AT_ONCE, ret_count, err) || !db_begin(db, err))
         return false;
     for (int i = 0; i < *ret_count; i++)
-        if (!recover_one(s, &open[i], err))
+        if (!recover_one(db, dir, &open[i], err))
             return false;
-    return db_commit(s->db, err);
+    return db_commit(db, err);
+}
+
+bool store_close_left_open(struct db *db, const char *dir, int *ret_total, struct err *err)
+{
+    int count;
+    *ret_total = 0;
+    do {
+        if (!recover_some(db, dir, &count, err)) {
+            db_rollback(db);
+            return false;
+        }
+        *ret_total += count;
+    } while (count == RECOVER_AT_ONCE);
+    return true;
 }
 
 static bool is_wanted(void *ctx, const struct uuid *event, bool *ret, struct err *err)
@@ -46,14 +60,9 @@ static bool is_wanted(void *ctx, const struct uuid *event, bool *ret, struct err
 bool store_recover(struct store *s, struct err *err)
 {
     ASSERT_ON(ROLE_STORE);
-    int count, total = 0;
-    do {
-        if (!close_left_open(s, &count, err)) {
-            db_rollback(s->db);
-            return false;
-        }
-        total += count;
-    } while (count == RECOVER_AT_ONCE);
+    int total;
+    if (!store_close_left_open(s->db, s->dir, &total, err))
+        return false;
     if (total > 0)
         log_warn(&s->log, "closed %d events that an earlier run left open", total);
     return true;

@@ -198,9 +198,7 @@ bool snapshot_write(const char *dir, const struct event *event, const struct sna
     return true;
 }
 
-/* The row a file belongs to; NULL for what a crash left behind: halves of pictures, and pictures of
- * tracks that were never committed. */
-static struct snapshot_row *row_of(struct snapshot_rows *rows, const char *name)
+struct snapshot_row *snapshot_row_of(struct snapshot_rows *rows, const char *name)
 {
     for (int i = 0; i < rows->count; i++) {
         char plain[64], boxed[64];
@@ -226,7 +224,7 @@ void snapshot_measure(const char *dir, const struct uuid *event, struct snapshot
         return;
     }
     for (struct dirent *entry; (entry = readdir(files));) {
-        struct snapshot_row *row = row_of(rows, entry->d_name);
+        struct snapshot_row *row = snapshot_row_of(rows, entry->d_name);
         struct stat st;
         if (row && fstatat(dirfd(files), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             row->bytes += st.st_size;

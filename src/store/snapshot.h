@@ -17,6 +17,10 @@ NODISCARD bool snapshot_write(const char *dir, const struct event *event,
  * files of the event that belong to none. */
 void snapshot_measure(const char *dir, const struct uuid *event, struct snapshot_rows *rows);
 
+/* The row a file of the event belongs to, by its name; NULL for what a crash left behind: halves of
+ * pictures, and pictures of tracks that were never committed. */
+struct snapshot_row *snapshot_row_of(struct snapshot_rows *rows, const char *name);
+
 /* Removes the event's pictures; what cannot be removed is left for the next sweep. */
 void snapshot_remove(const char *dir, const struct uuid *event);
 

@@ -109,7 +109,8 @@ const char *const sql_text[SQL_COUNT] = {
         "INSERT INTO outbox (event, revision, json)"
         " SELECT event.id, event.revision + 1, json_set(outbox.json, '$.state', 'closed',"
         "  '$.close_reason', ?2, '$.revision', event.revision + 1)"
-        " FROM event JOIN outbox ON outbox.seq = event.seq WHERE event.id = ?1",
+        " FROM event JOIN outbox ON outbox.seq = event.seq AND outbox.event = event.id"
+        " WHERE event.id = ?1 AND json_valid(outbox.json)",
     /* track_ids has the tracks in the same order. */
     [SQL_NAME_PICTURE] =
         "UPDATE outbox SET json = json_set(json, '$.snapshot', ?3, '$.tracks[' || named.key ||"
@@ -117,9 +118,8 @@ const char *const sql_text[SQL_COUNT] = {
         " FROM (SELECT each.key FROM outbox, json_each(outbox.json, '$.track_ids') AS each"
         "  WHERE outbox.seq = ?1 AND each.value = ?2 LIMIT 1) AS named"
         " WHERE seq = ?1",
-    [SQL_CRASHED_EVENT] =
-        "UPDATE event SET closed = 1, close_reason = ?2, revision = revision + 1, seq = ?3"
-        " WHERE id = ?1",
+    [SQL_CRASHED_EVENT] = "UPDATE event SET closed = 1, close_reason = ?2, revision = revision + 1,"
+                          " seq = coalesce(?3, seq) WHERE id = ?1",
     [SQL_NEWEST_EVENT] = "SELECT event FROM outbox ORDER BY seq DESC LIMIT 1",
     [SQL_OLDEST_CLOSED] = "SELECT id, seq FROM event WHERE closed = 1 AND id < ?1 AND seq <= ?2"
                           " ORDER BY id LIMIT ?3",
@@ -139,4 +139,11 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_FREE_PAGES] = "PRAGMA freelist_count",
     [SQL_PAGE_BYTES] = "PRAGMA page_size",
     [SQL_VACUUM_STEP] = "PRAGMA incremental_vacuum(128)",
+
+    /* --- looking at pictures --- */
+
+    [SQL_PICTURED_EVENTS] =
+        "SELECT DISTINCT event FROM snapshot WHERE event > ?1 ORDER BY event LIMIT ?2",
+    [SQL_EVENT_CLOSED] = "SELECT closed FROM event WHERE id = ?1",
+    [SQL_DROP_SNAPSHOT] = "DELETE FROM snapshot WHERE event = ?1 AND track = ?2",
 };

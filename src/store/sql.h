@@ -1,5 +1,5 @@
-/* All statements of the program; db.h says what they are for. Another database means another sql.c.
- */
+/* All statements of the program but the checks of fsck (check_sql.c); db.h says what they are for.
+ * Another database means another sql.c. */
 #pragma once
 
 enum sql {
@@ -53,6 +53,10 @@ enum sql {
     SQL_FREE_PAGES,
     SQL_PAGE_BYTES,
     SQL_VACUUM_STEP,
+
+    SQL_PICTURED_EVENTS,
+    SQL_EVENT_CLOSED,
+    SQL_DROP_SNAPSHOT,
 
     SQL_COUNT
 };

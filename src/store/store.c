@@ -151,6 +151,15 @@ static bool default_dir(char out[STORE_DIR_BYTES], struct err *err)
     return true;
 }
 
+bool store_dir(const char *configured, char out[STORE_DIR_BYTES], struct err *err)
+{
+    if (!configured || !configured[0])
+        return default_dir(out, err);
+    return str_copy(out, STORE_DIR_BYTES, configured) ||
+           err_set(err, ERR_INVALID, "the directory's path is longer than %d bytes",
+                   STORE_DIR_BYTES - 1);
+}
+
 static void drop_change(void *item)
 {
     struct change *change = item;
@@ -193,11 +202,7 @@ static struct store *store_new(const struct store_params *params)
 bool store_open(const struct store_params *params, struct store **ret, struct err *err)
 {
     AUTO(store_free) struct store *s = store_new(params);
-    if (params->conf->path[0])
-        STR_COPY(s->dir, params->conf->path);
-    else if (!default_dir(s->dir, err))
-        return false;
-    if (!dir_make(s->dir, err) ||
+    if (!store_dir(params->conf->path, s->dir, err) || !dir_make(s->dir, err) ||
         !thread_start(&s->thread, ROLE_STORE, "store", store_main, s, err))
         return false;
     pthread_mutex_lock(&s->lock);

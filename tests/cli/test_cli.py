@@ -3,14 +3,16 @@
 import json
 import os
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'e2e'))
-from tap import Skip, case, cases_of, clean_environment, data, expect, folder, hsi, run, write  # noqa: E402
+from tap import Skip, case, cases_of, clean_environment, data, end, expect, folder, hsi, run, write  # noqa: E402
 
-COMMANDS = ['run', 'demo', 'analyze', 'model', 'config']
+COMMANDS = ['run', 'demo', 'analyze', 'model', 'config', 'fsck']
 CAMERA = 'cameras:\n  porch:\n    url: scene\n'
 
 
@@ -35,7 +37,7 @@ def _(flag):
 @cases_of([
     ('run', '--config'), ('demo', '--port'), ('analyze', '--model'), ('model', 'install'), ('model install', '--name'),
     ('model list', 'usage'), ('model test', '--output'), ('config', 'check'), ('config check', 'FILE'),
-    ('config show', 'FILE'), ('config docs', 'usage'),
+    ('config show', 'FILE'), ('config docs', 'usage'), ('fsck', '--repair'),
 ], 'hsi {} --help')
 def _(command, word):
     result = expect(hsi(*command.split(), '--help'), 0, out=['usage: hsi ' + command.split()[0], word])
@@ -55,6 +57,7 @@ def _(command, word):
     ('analyze --jsno clip.mp4', 'did you mean --json'),
     ('analyze --model', '--model'),
     ('analyze', 'INPUT... is missing'),
+    ('fsck --repiar', 'did you mean --repair'),
     ('run --prot 80', 'did you mean --port'),
     ('run --port eighty', 'eighty'),
     ('run --port 70000', '65535'),
@@ -343,6 +346,55 @@ def _():
     done = subprocess.run(['sh', '-c', '"$HSI" config docs | head -n 1'], env=env, capture_output=True, text=True,
                           timeout=30)
     assert done.stdout.startswith('#') and done.stderr == '', done
+
+
+@cases_of([
+    ('no folder', None, 2, 'no store at'),
+    ('an empty file', b'', 1, 'version 0'),
+    ('no database', b'x' * 5000, 1, 'not a database'),
+    ('half a database', b'SQLite format 3\0' + bytes(500), 1, 'hsi.db'),
+], 'fsck on {}: said in a sentence')
+def _(_name, content, code, expected):
+    data_folder = folder()
+    if content is not None:
+        with open(os.path.join(data_folder, 'hsi.db'), 'wb') as file:
+            file.write(content)
+    for flags in [], ['--repair'] if code == 2 or content[:1] == b'x' else []:
+        expect(hsi('fsck', '--data', data_folder, *flags), code, err=expected, quiet_out=True)
+
+
+def tamper(data_folder, sql):
+    db = sqlite3.connect(os.path.join(data_folder, 'hsi.db'), timeout=30)
+    db.execute(sql)
+    db.commit()
+    db.close()
+
+
+@case('fsck: beside a running hsi it only looks; damage is told, mended, and gone')
+def _():
+    here = folder()
+    data_folder = os.path.join(here, 'data')
+    config = write(os.path.join(here, 'hsi.yaml'), CAMERA)
+    process = subprocess.Popen([os.environ['HSI'], 'run', '--config', config, '--data', data_folder, '--port', '0'],
+                               env=clean_environment(), cwd=here, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert 'http://' in process.stdout.readline()
+        expect(hsi('fsck', '--data', data_folder), 0, out=['nothing is wrong', f'process {process.pid}'])
+        expect(hsi('fsck', '--data', data_folder, '--repair'), 1, err=['another hsi', str(process.pid)], quiet_out=True)
+    finally:
+        end(process, signal.SIGTERM)
+    before = sorted(os.listdir(data_folder))
+    expect(hsi('fsck', '--data', data_folder), 0, out='nothing is wrong')
+    assert sorted(os.listdir(data_folder)) == before
+    tamper(data_folder, "INSERT INTO camera_event VALUES (zeroblob(16), 'po' || char(27) || 'rch', 'stolen', 0, 0, '', 0)")
+    for _ in range(2):
+        result = expect(hsi('fsck', '--data', data_folder), 1, out=['camera event: ', '(--repair: ', '1 findings'])
+        assert '\x1b' not in result.out, result
+    expect(hsi('fsck', '--data', data_folder, '--repair'), 0, out=['(mended: ', '1 findings, 0 left'])
+    expect(hsi('fsck', '--data', data_folder), 0, out='nothing is wrong')
+    tamper(data_folder, "INSERT INTO upload VALUES ('porch', zeroblob(32), 1, 'a.mp4', -1, NULL, '')")
+    expect(hsi('fsck', '--data', data_folder, '--repair'), 1, out=['without guessing', 'left: upload', '1 left'])
 
 
 if __name__ == '__main__':
