@@ -126,9 +126,6 @@ static int64_t sane(int64_t us)
     return CLAMP(us, -STAMP_MAX_US, STAMP_MAX_US);
 }
 
-/* ---- who holds it open ------------------------------------------------------------------------
- */
-
 void gate_hold(struct gate *g, enum gate_wake why, int64_t until_us)
 {
     long long before = load(&g->until_us[why]);
@@ -169,9 +166,6 @@ static void follow_schedule(struct gate *g, int64_t wall_us)
     if (g->scheduled)
         gate_hold(g, WAKE_SCHEDULE, g->now_us + 1);
 }
-
-/* ---- may it sleep? ----------------------------------------------------------------------------
- */
 
 static void explain(struct gate *g, enum verdict verdict, int64_t key_us)
 {
@@ -290,9 +284,6 @@ void gate_free(struct gate **gate)
     free(g);
 }
 
-/* ---- asleep and awake -------------------------------------------------------------------------
- */
-
 static void end_shadow(struct gate *g)
 {
     pthread_mutex_lock(&g->lock);
@@ -402,9 +393,6 @@ static bool shadow_over(struct gate *g)
     return !holders(g, FROM_PICTURES, g->now_us) ||
            g->now_us - g->shadow_since_us > SHADOW_STRETCH_US + SHADOW_EXTRA_US;
 }
-
-/* ---- packets ----------------------------------------------------------------------------------
- */
 
 static void advance(struct gate *g, int64_t pts_us)
 {
@@ -532,9 +520,6 @@ struct packet *gate_next(struct gate *g, enum gate_how *ret_how)
     count(&g->replayed, replay);
     return packet;
 }
-
-/* ---- what others see and say ------------------------------------------------------------------
- */
 
 bool gate_is_idle(const struct gate *g)
 {

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* ---- falling asleep ---------------------------------------------------------------------------
- */
-
 static void sleeps_where_it_may(void **state)
 {
     (void)state;
@@ -124,9 +121,6 @@ static void not_where_it_must_not(void **state)
     cam_free(c);
 }
 
-/* ---- waking -----------------------------------------------------------------------------------
- */
-
 static void a_picture_that_differs_brings_back_the_group_before(void **state)
 {
     (void)state;
@@ -237,9 +231,6 @@ static void schedule_is_local_time(void **state)
     tzset();
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------
- */
-
 static void large_packets_wake_it_until_they_prove_wrong(void **state)
 {
     (void)state;
@@ -269,9 +260,6 @@ static void large_packets_wake_it_until_they_prove_wrong(void **state)
         cam_free(c);
     }
 }
-
-/* ---- interruptions ----------------------------------------------------------------------------
- */
 
 static void what_was_never_seen_is_replayed_before_a_gap(void **state)
 {
@@ -435,9 +423,6 @@ static void giving_up_is_for_good(void **state)
     CHECK_STR(stats(c).reason, "its key frames do not stand alone");
     cam_free(c);
 }
-
-/* ---- whatever comes ---------------------------------------------------------------------------
- */
 
 static uint64_t random_next(uint64_t *state)
 {

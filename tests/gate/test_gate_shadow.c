@@ -4,9 +4,7 @@
 #include "base/thread.h"
 #include "gate/cam.h"
 
-* /
-
-    static void a_stretch_is_decoded_whole(void **state)
+static void a_stretch_is_decoded_whole(void **state)
 {
     (void)state;
     struct cam *c = cam_new(25, 40);
