@@ -9,6 +9,7 @@ static const struct opt camera_rows[] = {
     {"enabled", OPT_BOOL(struct camera_conf, enabled), .def = "true",
      .help = "Off: the camera stays in the file but is not watched."},
     {"", OPT_GROUP(struct camera_conf, capture, &capture_section)},
+    {"idle", OPT_GROUP(struct camera_conf, idle, &gate_section)},
     {"motion", OPT_GROUP(struct camera_conf, motion, &motion_section)},
     {"zones", OPT_MAP(struct camera_conf, zones, &zone_section, ZONES_MAX)},
     {"lines", OPT_MAP(struct camera_conf, lines, &line_section, LINES_MAX)},

@@ -7,6 +7,7 @@
 #include "capture/capture.h"
 #include "decode/decode.h"
 #include "detect/detect.h"
+#include "gate/gate.h"
 #include "model/zone.h"
 #include "motion/motion.h"
 #include "risk/risk.h"
@@ -20,6 +21,7 @@ struct camera_conf {
     char name[OPT_NAME_BYTES];
     bool enabled;
     struct capture_conf capture;
+    struct gate_conf idle;
     struct motion_conf motion;
     struct opt_map zones; /* struct zone_conf */
     struct opt_map lines; /* struct line_conf */

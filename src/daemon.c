@@ -1,5 +1,6 @@
 #include "daemon.h"
 
+#include "base/process.h"
 #include "detect/models.h"
 #include "pipeline/pipeline.h"
 
@@ -21,6 +22,9 @@ struct daemon {
 
     struct uuid_gen ids;
 
+    pthread_mutex_t reader_lock;
+    struct store_reader *reader; /* protected by reader_lock; what capture threads ask */
+
     /* Main thread; the serve thread looks at them under the lock. */
     pthread_mutex_t lock;
     struct config *config; /* of the pipeline; first, until a reload */
@@ -38,11 +42,23 @@ static bool is_ready(void *ctx)
     return ready;
 }
 
+/* Lock held, like in the next. */
+static int count_cameras(const struct daemon *d)
+{
+    return d->pipeline ? pipeline_camera_count(d->pipeline) : d->config->cameras.count;
+}
+
+static const char *name_of_camera(const struct daemon *d, int camera)
+{
+    return d->pipeline ? pipeline_camera_name(d->pipeline, camera)
+                       : config_camera(d->config, camera)->name;
+}
+
 static int camera_count(void *ctx)
 {
     struct daemon *d = ctx;
     pthread_mutex_lock(&d->lock);
-    int count = d->config->cameras.count;
+    int count = count_cameras(d);
     pthread_mutex_unlock(&d->lock);
     return count;
 }
@@ -52,8 +68,8 @@ static int camera_index(void *ctx, const char *name)
     struct daemon *d = ctx;
     int index = -1;
     pthread_mutex_lock(&d->lock);
-    for (int i = 0; i < d->config->cameras.count && index < 0; i++)
-        if (strcmp(config_camera(d->config, i)->name, name) == 0)
+    for (int i = 0; i < count_cameras(d) && index < 0; i++)
+        if (strcmp(name_of_camera(d, i), name) == 0)
             index = i;
     pthread_mutex_unlock(&d->lock);
     return index;
@@ -64,10 +80,11 @@ static void camera_json(void *ctx, int camera, struct json *out)
     struct daemon *d = ctx;
     json_object(out, NULL);
     pthread_mutex_lock(&d->lock);
-    if (d->pipeline && camera < d->config->cameras.count) {
+    bool known = camera < count_cameras(d);
+    if (known && d->pipeline) {
         pipeline_camera_json(d->pipeline, camera, out);
-    } else if (camera < d->config->cameras.count) {
-        json_text(out, "name", config_camera(d->config, camera)->name);
+    } else if (known) {
+        json_text(out, "name", name_of_camera(d, camera));
         json_text(out, "state", "starting");
     }
     pthread_mutex_unlock(&d->lock);
@@ -80,7 +97,7 @@ static struct frame *camera_frame(void *ctx, int camera, struct detections *ret_
     struct frame *frame = NULL;
     ret_boxes->count = 0;
     pthread_mutex_lock(&d->lock);
-    if (d->pipeline && camera < d->config->cameras.count)
+    if (d->pipeline && camera < count_cameras(d))
         frame = pipeline_camera_frame(d->pipeline, camera, ret_boxes);
     pthread_mutex_unlock(&d->lock);
     return frame;
@@ -98,20 +115,37 @@ static void detector_json(const struct detector_info *info, struct json *out)
     json_end_object(out);
 }
 
-static void pipeline_json(struct pipeline *pipeline, struct json *out)
+static void pipeline_json(const struct pipeline_stats *s, struct json *out)
 {
-    struct pipeline_stats s = pipeline_stats(pipeline);
     json_object(out, "pipeline");
-    json_int(out, "frames", s.frames);
-    json_int(out, "looks", s.looks);
-    json_int(out, "overwritten_looks", s.overwritten);
-    json_int(out, "skipped_packets", s.skipped_packets);
-    json_int(out, "dropped_frames", s.dropped_frames);
-    json_double(out, "decode_s", (double)s.decode_us / US_PER_S, 3);
-    json_double(out, "motion_s", (double)s.motion_us / US_PER_S, 3);
-    json_double(out, "detect_s", (double)s.infer_us / US_PER_S, 3);
-    json_double(out, "scene_s", (double)s.scene_us / US_PER_S, 3);
+    json_int(out, "frames", s->frames);
+    json_int(out, "looks", s->looks);
+    json_int(out, "regions", s->regions);
+    json_int(out, "overwritten_looks", s->overwritten);
+    json_int(out, "stale_looks", s->stale);
+    json_int(out, "skipped_packets", s->skipped_packets);
+    json_int(out, "dropped_frames", s->dropped_frames);
+    json_double(out, "decode_s", (double)s->decode_us / US_PER_S, 3);
+    json_double(out, "motion_s", (double)s->motion_us / US_PER_S, 3);
+    json_double(out, "detect_s", (double)s->infer_us / US_PER_S, 3);
+    json_double(out, "scene_s", (double)s->scene_us / US_PER_S, 3);
+    json_double(out, "risk_s", (double)s->risk_us / US_PER_S, 3);
     json_end_object(out);
+}
+
+/* Where memory goes: the whole as the kernel sees it, and what the cameras hold of it. */
+static void memory_json(const struct pipeline_stats *s, struct json *out)
+{
+    struct process_usage usage = process_usage();
+    json_object(out, "memory");
+    json_int(out, "resident_bytes", usage.resident_bytes);
+    json_int(out, "anonymous_bytes", usage.anonymous_bytes);
+    json_int(out, "packet_bytes", s->packet_bytes);
+    json_int(out, "idle_bytes", s->idle_bytes);
+    json_int(out, "frame_bytes", s->frame_bytes);
+    json_end_object(out);
+    json_int(out, "threads", usage.threads);
+    json_int(out, "descriptors", usage.descriptors);
 }
 
 static void system_json(void *ctx, struct json *out)
@@ -122,7 +156,9 @@ static void system_json(void *ctx, struct json *out)
     pthread_mutex_lock(&d->lock);
     if (d->pipeline) {
         detector_json(detector_info(d->detector), out);
-        pipeline_json(d->pipeline, out);
+        struct pipeline_stats stats = pipeline_stats(d->pipeline);
+        pipeline_json(&stats, out);
+        memory_json(&stats, out);
     }
     pthread_mutex_unlock(&d->lock);
 }
@@ -150,7 +186,7 @@ static bool start_services(struct daemon *d, struct err *err)
         .log = log_child(&d->log, "store"),
         .bus = d->bus,
     };
-    if (!store_open(&store, &d->store, err))
+    if (!store_open(&store, &d->store, err) || !store_reader_open(d->store, &d->reader, err))
         return false;
     struct serve_params serve = {
         .conf = &d->first->serve,
@@ -182,6 +218,7 @@ bool daemon_start(const struct daemon_params *params, struct daemon **ret, struc
     d->ids.clock = &clock_real;
     d->bus = bus_new();
     pthread_mutex_init(&d->lock, NULL);
+    pthread_mutex_init(&d->reader_lock, NULL);
     if (!check_model(d->first, err) || !start_services(d, err)) {
         daemon_stop(&d);
         return false;
@@ -200,6 +237,51 @@ static void store_event(void *ctx, struct event *event)
 {
     struct daemon *d = ctx;
     store_put_event(d->store, event);
+}
+
+static void store_camera_event(void *ctx, const struct camera_event *event)
+{
+    struct daemon *d = ctx;
+    store_put_camera_event(d->store, event);
+}
+
+static void store_upload(void *ctx, struct upload *upload)
+{
+    struct daemon *d = ctx;
+    store_put_upload(d->store, upload);
+    upload_unref(&upload);
+}
+
+static void store_parked(void *ctx, const char *camera, const struct parked *items, int count)
+{
+    struct daemon *d = ctx;
+    store_put_parked(d->store, camera, items, count);
+}
+
+/* What cannot be asked counts as not known: analysed twice is better than never. */
+static bool find_upload(void *ctx, const char *camera, const uint8_t *sha256, char *ret_refusal)
+{
+    struct daemon *d = ctx;
+    struct err err = {0};
+    pthread_mutex_lock(&d->reader_lock);
+    bool known = store_find_upload(d->reader, camera, sha256, ret_refusal, &err);
+    pthread_mutex_unlock(&d->reader_lock);
+    if (!known && err.code != ERR_NOT_FOUND)
+        log_err(&d->log, LOG_WARN, &err);
+    return known;
+}
+
+static int load_parked(void *ctx, const char *camera, struct parked *items)
+{
+    struct daemon *d = ctx;
+    struct err err = {0};
+    int count = 0;
+    pthread_mutex_lock(&d->reader_lock);
+    bool ok = store_read_parked(d->reader, camera, items, &count, &err);
+    pthread_mutex_unlock(&d->reader_lock);
+    if (!ok)
+        log_err(&d->log, LOG_WARN, &err);
+    return ok ? count : 0;
 }
 
 static void announce(const struct daemon *d, const struct detector_info *info)
@@ -224,10 +306,16 @@ static bool start_pipeline(struct daemon *d, struct config *config, struct detec
         .clock = &clock_real,
         .log = d->log,
         .bus = d->bus,
+        .idle = true,
         .realtime = true,
         .pictures = d->first->store.snapshots,
         .start_wall_us = TIME_UNKNOWN,
         .event_sink = store_event,
+        .camera_event_sink = store_camera_event,
+        .upload_sink = store_upload,
+        .upload_find = find_upload,
+        .parked_load = load_parked,
+        .parked_sink = store_parked,
         .sink_ctx = d,
     };
     bool ok = pipeline_start(&params, &pipeline, err);
@@ -357,9 +445,12 @@ bool daemon_stop(struct daemon **daemon)
      * events in the store when they come back. */
     serve_stop(&d->serve);
     stop_pipeline(d);
+    if (!d->left_behind)
+        store_reader_close(&d->reader);
     store_close(&d->store);
     bus_free(&d->bus);
     pthread_mutex_destroy(&d->lock);
+    pthread_mutex_destroy(&d->reader_lock);
     bool clean = !d->left_behind;
     if (clean && d->config != d->first)
         free_config(&d->config);

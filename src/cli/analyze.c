@@ -20,7 +20,7 @@
 struct analyze_args {
     char model[DETECT_MODEL_BYTES];
     char config[256], zones[256], snapshots[256], start[40];
-    bool json;
+    bool idle, json;
 };
 
 static const struct opt analyze_flags[] = {
@@ -35,6 +35,9 @@ static const struct opt analyze_flags[] = {
     {"start", OPT_TEXT(struct analyze_args, start), .unit = "TIME",
      .help = "When the recording began, such as 2026-11-20T22:15:00+01:00. Without it the file's "
              "own creation time counts; without that, time-of-day rules do not apply."},
+    {"idle", OPT_BOOL(struct analyze_args, idle),
+     .help = "While nothing happens, decode key frames only, as the daemon does: shows what that "
+             "would miss."},
     {"json", OPT_BOOL(struct analyze_args, json), .help = "One JSON document on standard output."},
     {0},
 };
@@ -135,6 +138,7 @@ static bool add_inputs(struct analysis *a, const struct args_rest *inputs)
     a->config.cameras = (struct opt_map){inputs->count, cameras};
     for (int i = 0; i < inputs->count; i++) {
         opt_defaults(&camera_section, &cameras[i]);
+        cameras[i].idle.shadow = 0;
         name_camera(cameras, i, inputs->items[i]);
         if (!STR_COPY(cameras[i].capture.url, inputs->items[i])) {
             fprintf(stderr, "hsi: the path of input %d is longer than %d\n", i + 1,
@@ -246,6 +250,7 @@ static bool run_pipeline(struct analysis *a, struct err *err)
         .ids = &a->ids,
         .clock = &clock_real,
         .log = log_root(sink),
+        .idle = a->args.idle,
         .pictures = a->args.snapshots[0],
         .start_wall_us = a->start_wall_us,
         .event_sink = keep_event,
@@ -281,6 +286,8 @@ static void json_timing(struct json *j, const struct analysis *a)
     json_object(j, "timing");
     json_int(j, "frames", a->stats.frames);
     json_int(j, "looks", a->stats.looks);
+    json_int(j, "packets", a->stats.packets);
+    json_int(j, "decoded_packets", a->stats.decoded_packets);
     json_double(j, "wall_s", seconds(a->wall_us), 3);
     json_double(j, "decode_s", seconds(a->stats.decode_us), 3);
     json_double(j, "motion_s", seconds(a->stats.motion_us), 3);

@@ -256,9 +256,7 @@ static void count_failure(struct decoder *d)
     d->damaged++;
     if (d->hardware.kind == DECODE_OFF || ++d->failures < HARDWARE_FAILURES_MAX)
         return;
-    const char *name = decode_hardware_names[d->hardware.kind];
-    hardware_done(&d->hardware);
-    snprintf(d->hardware.reason, sizeof d->hardware.reason, "%s: failed on this stream", name);
+    hardware_give_up(&d->hardware, "failed on this stream");
     d->software_next = true;
 }
 
@@ -299,14 +297,14 @@ static bool follow_stream(struct decoder *d, const struct packet *packet, struct
     avcodec_free_context(&d->codec);
     stream_unref(&d->stream);
     if (d->conf && d->conf->hardware != DECODE_OFF && !d->software_next) {
+        d->failures = 0;
         hardware_done(&d->hardware);
         hardware_find(&d->hardware, d->conf, params->codec_id);
     }
     bool opened = open_codec(d, params, err);
     if (!opened && d->hardware.kind != DECODE_OFF) {
         /* The hardware knows the codec, but not in this form. */
-        d->failures = HARDWARE_FAILURES_MAX;
-        count_failure(d);
+        hardware_give_up(&d->hardware, "does not take this stream");
         opened = open_codec(d, params, err);
     }
     d->software_next = false;
@@ -369,7 +367,8 @@ struct decoder_stats decoder_stats(const struct decoder *d)
     };
     if (d->stream)
         STR_COPY(stats.codec, avcodec_get_name(d->stream->params->codec_id));
-    STR_COPY(stats.reason, d->hardware.reason);
+    if (d->hardware.kind == DECODE_OFF)
+        STR_COPY(stats.reason, d->hardware.reason);
     return stats;
 }
 

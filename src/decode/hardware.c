@@ -2,6 +2,7 @@
 
 #include <libavutil/hwcontext.h>
 #include <libavutil/pixdesc.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,8 +53,22 @@ static bool try_device(struct hardware *h, const struct kind *kind, const struct
     return rc >= 0;
 }
 
+/* Codec chips are among the video devices, but so is every webcam: only opening the decoder tells.
+ */
+static bool any_video_device(void)
+{
+    glob_t found = {0};
+    bool any = glob("/dev/video*", 0, NULL, &found) == 0 && found.gl_pathc > 0;
+    globfree(&found);
+    return any;
+}
+
 static bool try_named(struct hardware *h, enum AVCodecID codec_id)
 {
+    if (!any_video_device()) {
+        note(h, "v4l2", "no usable device");
+        return false;
+    }
     char name[64];
     snprintf(name, sizeof name, "%s_v4l2m2m", avcodec_get_name(codec_id));
     h->codec = avcodec_find_decoder_by_name(name);
@@ -75,7 +90,6 @@ void hardware_find(struct hardware *h, const struct decode_conf *conf, enum AVCo
                                                          : try_device(h, kind, conf, codec);
         if (found) {
             h->kind = kind->kind;
-            h->reason[0] = '\0';
             return;
         }
     }
@@ -85,6 +99,14 @@ void hardware_done(struct hardware *h)
 {
     av_buffer_unref(&h->device);
     *h = (struct hardware){.kind = DECODE_OFF, .format = AV_PIX_FMT_NONE};
+}
+
+void hardware_give_up(struct hardware *h, const char *why)
+{
+    struct hardware before = *h;
+    hardware_done(h);
+    STR_COPY(h->reason, before.reason);
+    note(h, decode_hardware_names[before.kind], why);
 }
 
 /* libavcodec asks with every new stream: the hardware's format if it is offered, else the best of

@@ -5,6 +5,9 @@
 #include "base/queue.h"
 #include "batch/batch.h"
 #include "decode/decode.h"
+#include "gate/gate.h"
+#include "gate/hint.h"
+#include "motion/view.h"
 #include "pipeline/pipeline.h"
 
 #include <pthread.h>
@@ -14,73 +17,121 @@ struct camera {
     struct pipeline *pipeline;
     const struct camera_conf *conf;
     int index;
+    bool recorded; /* uploads: nothing of them may be dropped */
     struct log log;
     struct capture *capture;
     struct queue *packets; /* capture -> vision */
     struct strand strand;
+    struct gate *gate; /* belongs to the strand but for what its header says */
 
     /* capture thread only */
     bool skipping; /* vision fell behind: packets are dropped up to the next key frame */
+    struct size_hint sizes;
 
     /* vision: the worker that holds the strand */
     struct decoder *decoder;
     struct motion *motion;
-    bool broken; /* this stream cannot be decoded; told once */
+    struct motion *key_motion; /* what key frames alone would tell; only while shadow checking */
+    struct view *view;
+    enum gate_how how; /* the packet at hand */
+    bool broken;       /* this stream cannot be decoded; told once */
     bool was_active;
-    bool gap; /* the next frame follows an interruption */
-    int64_t next_look_us, last_sent_us;
+    bool gap;          /* the next frame follows an interruption */
+    int64_t passed_us; /* newest frame taken into account; replayed ones up to it are not again */
+    int64_t next_look_us, last_sent_us, next_view_us;
     struct observation *held; /* the slot was not free for them; oldest first */
     struct observation **held_end;
     int64_t handed_us; /* time spent on the decoder's pictures, which is not decoding */
 
     /* scene thread only */
     struct tracker *tracker;
+    struct memory *memory;
     struct batch *batch;
     int64_t scene_us; /* newest time the scene knows of */
+    struct health {
+        enum view_state view;
+        bool lost;         /* and that has been told */
+        int64_t unwell_us; /* since when it has been the other way round; 0: it is as told */
+    } health;
 
     /* relaxed counters */
-    atomic_llong frames, looks, skipped, dropped, damaged, decode_us, motion_us;
+    atomic_llong frames, looks, skipped, dropped, damaged, ignored, decode_us, motion_us,
+        queued_bytes;
+    atomic_int view_state; /* enum view_state */
 
     pthread_mutex_t live_lock;
     /* protected by live_lock: what the page shows */
     struct frame *live_frame;
     struct detections live_boxes;
-    struct err failure; /* why the stream cannot be decoded; code ERR_NONE if it can */
+    struct err failure;            /* why it cannot be decoded; code ERR_NONE if it can */
+    struct decoder_stats decoding; /* codec, hardware and why not */
 };
+
+/* What the scene has to tell, in order. */
+struct news {
+    struct event *event;   /* owned, or */
+    struct upload *upload; /* shared: everything seen in that file has been told before */
+};
+NODISCARD struct news *news_new(struct event *event, struct upload *upload); /* takes both */
 
 struct pipeline {
     /* set at start, then read-only */
     struct pipeline_params params;
-    int camera_count;
-    struct camera *cameras;
+    struct camera *cameras; /* CAMERAS_MAX places */
     struct pool *vision;
     struct detect *detect;
     struct queue *observations; /* detect -> scene */
-    struct queue *events;       /* scene -> risk */
+    struct queue *news;         /* scene -> risk */
     struct thread *scene, *risk;
     struct scorer *scorer; /* risk thread only */
 
+    atomic_int camera_count; /* grows when an upload folder appears */
     atomic_bool stopping;
     atomic_llong scene_us, risk_us;
 
     pthread_mutex_t lock;
     pthread_cond_t ended_changed;
-    int ended; /* inputs; protected by lock */
+    /* protected by lock */
+    int ended;                              /* inputs */
+    struct camera_conf *found[CAMERAS_MAX]; /* of upload folders; owned */
+    int found_count;
 };
 
 /* vision.c. capture's door, on the capture thread; takes the packet. */
 void vision_receive(void *camera, struct packet *packet);
 strand_fn vision_run;
 void vision_slot_emptied(void *pipeline, int camera); /* detect's word that the slot is free */
+/* Passes an observation on to the detector, now or when its slot is free; takes. */
+void vision_pass_on(struct camera *camera, struct observation *observation);
+
+/* watch.c. decoder_sink_fn: one frame of the camera, on its strand. */
+void watch_frame(void *camera, struct frame *frame);
 
 /* scene.c */
 void scene_receive(void *pipeline, struct observation *observation); /* detect's sink */
 void scene_main(void *pipeline);
 
+/* health.c, on the scene thread: tells what happened to a camera. */
+void health_see(struct camera *camera, const struct observation *observation);
+void health_tick(struct camera *camera, int64_t now_us);
+
 /* pipeline.c. The camera's input is over. */
 void pipeline_input_ended(struct pipeline *pipeline);
+
+/* Opens the gate of a camera from outside its strand. */
+void pipeline_wake(struct camera *camera, enum gate_wake why, int64_t until_us);
+
+static inline int pipeline_count(const struct pipeline *p)
+{
+    return atomic_load_explicit(&p->camera_count, memory_order_acquire);
+}
 
 static inline void count(atomic_llong *counter, int64_t by)
 {
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+static inline int64_t read_count(const atomic_llong *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
 }

@@ -3,7 +3,9 @@
 #include "pipeline/internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #define FRAMES_PER_CAMERA                                                                          \
     8 /* in vision, the slot, the detector, the scene's queue and on the page */
 #define FRAMES_LOSSLESS (OBSERVATIONS_MAX + FRAMES_PER_CAMERA)
+#define CLIENT_AWAKE_US (5 * US_PER_S) /* after somebody has asked for a picture */
 
 void pipeline_input_ended(struct pipeline *p)
 {
@@ -24,17 +27,34 @@ void pipeline_input_ended(struct pipeline *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+struct news *news_new(struct event *event, struct upload *upload)
+{
+    struct news *news = NEW(struct news);
+    *news = (struct news){event, upload};
+    return news;
+}
+
+static void news_free(struct news **news)
+{
+    if (*news && (*news)->event)
+        event_unref(&(*news)->event);
+    if (*news && (*news)->upload)
+        upload_unref(&(*news)->upload);
+    free(*news);
+    *news = NULL;
+}
+
 /* batch_sink_fn. */
 static void send_event(void *ctx, struct event *event)
 {
     struct camera *c = ctx;
-    queue_push(c->pipeline->events, event);
+    queue_push(c->pipeline->news, news_new(event, NULL));
 }
 
-static void drop_event(void *item)
+static void drop_news(void *item)
 {
-    struct event *event = item;
-    event_unref(&event);
+    struct news *news = item;
+    news_free(&news);
 }
 
 static void drop_observation(void *item)
@@ -66,36 +86,73 @@ static void judge(struct pipeline *p, struct event *event)
 static void risk_main(void *arg)
 {
     struct pipeline *p = arg;
-    struct event *event;
-    while ((event = queue_pop(p->events)))
-        judge(p, event);
+    struct news *news;
+    while ((news = queue_pop(p->news))) {
+        if (news->event)
+            judge(p, TAKE(news->event));
+        else if (p->params.upload_sink)
+            p->params.upload_sink(p->params.sink_ctx, TAKE(news->upload));
+        news_free(&news);
+    }
 }
 
-static void init_camera(struct pipeline *p, int index)
+static void load_parked(struct camera *c)
 {
-    const struct pipeline_params *params = &p->params;
-    struct camera *c = &p->cameras[index];
-    c->pipeline = p;
-    c->conf = config_camera(params->config, index);
-    c->index = index;
-    c->log = log_child(&params->log, c->conf->name);
-    pthread_mutex_init(&c->live_lock, NULL);
-    c->packets = queue_new(params->realtime ? PACKETS_LIVE : PACKETS_LOSSLESS, QUEUE_BLOCK,
-                           drop_packet);
-    c->decoder = decoder_new(index, params->realtime ? FRAMES_PER_CAMERA : FRAMES_LOSSLESS,
+    const struct pipeline_params *params = &c->pipeline->params;
+    c->memory = memory_new(params->config->track.remember_us);
+    if (!params->parked_load)
+        return;
+    AUTO(free_ptr) struct parked *items = xcalloc(PARKED_MAX, sizeof *items);
+    memory_load(c->memory, items, params->parked_load(params->sink_ctx, c->conf->name, items));
+}
+
+/* Shadow checks of different cameras fall into different minutes. */
+static uint64_t seed_of(const char *name)
+{
+    uint64_t seed = UINT64_C(0xcbf29ce484222325);
+    for (; *name; name++)
+        seed = (seed ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    return seed;
+}
+
+static void init_stages(struct camera *c)
+{
+    const struct pipeline_params *params = &c->pipeline->params;
+    bool lossless = !params->realtime || c->recorded;
+    c->packets = queue_new(lossless ? PACKETS_LOSSLESS : PACKETS_LIVE, QUEUE_BLOCK, drop_packet);
+    c->gate = gate_new(&c->conf->idle, seed_of(c->conf->name),
+                       params->idle && c->conf->motion.enabled && !c->recorded);
+    c->decoder = decoder_new(c->index, lossless ? FRAMES_LOSSLESS : FRAMES_PER_CAMERA,
                              &params->config->decode);
     c->motion = motion_new(&c->conf->motion);
-    c->next_look_us = c->last_sent_us = INT64_MIN / 2;
+    c->view = view_new();
+    c->next_look_us = c->last_sent_us = c->passed_us = c->next_view_us = INT64_MIN / 2;
+    c->held_end = &c->held;
     c->scene_us = INT64_MIN;
+    load_parked(c);
     c->tracker = tracker_new(&(struct tracker_params){
         .conf = &params->config->track,
         .zones = &c->conf->zones,
         .lines = &c->conf->lines,
         .ids = params->ids,
+        .memory = c->memory,
         .pictures = params->pictures,
     });
-    c->batch = batch_new(&params->config->batch, index, c->conf->name, params->ids, send_event, c);
-    c->held_end = &c->held;
+    c->batch = batch_new(&params->config->batch, c->index, c->conf->name, params->ids, send_event,
+                         c);
+}
+
+static void init_camera(struct pipeline *p, int index, const struct camera_conf *conf)
+{
+    struct camera *c = &p->cameras[index];
+    c->pipeline = p;
+    c->conf = conf;
+    c->index = index;
+    c->recorded = p->params.realtime && capture_find(conf->capture.url)->recorded;
+    c->log = log_child(&p->params.log, conf->name);
+    pthread_mutex_init(&c->live_lock, NULL);
+    c->decoding.hardware = decode_hardware_names[DECODE_OFF];
+    init_stages(c);
     strand_init(&c->strand, p->vision, vision_run, c);
 }
 
@@ -116,6 +173,8 @@ static bool start_capture(struct camera *c, struct err *err)
             .clock = params->clock,
             .log = log_child(&c->log, "capture"),
             .bus = params->bus,
+            .upload_find = params->upload_find,
+            .upload_ctx = params->sink_ctx,
             .sink = vision_receive,
             .sink_ctx = c,
         },
@@ -126,15 +185,15 @@ static bool start_stages(struct pipeline *p, struct err *err)
 {
     const struct pipeline_params *params = &p->params;
     int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    int workers = CLAMP(cores, 1, MAX(p->camera_count, 1));
+    int workers = params->realtime ? cores : CLAMP(cores, 1, MAX(pipeline_count(p), 1));
     if (!scorer_open(&scorer_rules, &params->config->risk, &p->scorer, err) ||
         !pool_start(workers, ROLE_VISION, "vision", &p->vision, err))
         return false;
-    for (int i = 0; i < p->camera_count; i++)
-        init_camera(p, i);
+    for (int i = 0; i < pipeline_count(p); i++)
+        init_camera(p, i, config_camera(params->config, i));
     struct detect_params detect = {
         .detector = params->detector,
-        .cameras = MAX(p->camera_count, 1),
+        .cameras = CAMERAS_MAX,
         .emptied = vision_slot_emptied,
         .clock = params->clock,
         .log = log_child(&params->log, "detect"),
@@ -146,24 +205,30 @@ static bool start_stages(struct pipeline *p, struct err *err)
            detect_start(&detect, &p->detect, err);
 }
 
+static bool start_inputs(struct pipeline *p, struct err *err)
+{
+    const struct config *config = p->params.config;
+    for (int i = 0; i < config->cameras.count; i++)
+        if (!start_capture(&p->cameras[i], err))
+            return false;
+    return true;
+}
+
 bool pipeline_start(const struct pipeline_params *params, struct pipeline **ret, struct err *err)
 {
     struct pipeline *p = NEW(struct pipeline);
     p->params = *params;
-    p->camera_count = params->config->cameras.count;
-    p->cameras = xcalloc((size_t)p->camera_count, sizeof *p->cameras);
+    atomic_init(&p->camera_count, params->config->cameras.count);
+    p->cameras = xcalloc(CAMERAS_MAX, sizeof *p->cameras);
     p->observations = queue_new(OBSERVATIONS_MAX, QUEUE_BLOCK, drop_observation);
-    p->events = queue_new(EVENTS_MAX, QUEUE_BLOCK, drop_event);
+    p->news = queue_new(EVENTS_MAX, QUEUE_BLOCK, drop_news);
     pthread_mutex_init(&p->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&p->ended_changed, &attr);
     pthread_condattr_destroy(&attr);
-    bool ok = start_stages(p, err);
-    for (int i = 0; ok && i < p->camera_count; i++)
-        ok = start_capture(&p->cameras[i], err);
-    if (!ok) {
+    if (!start_stages(p, err) || !start_inputs(p, err)) {
         pipeline_stop(&p);
         return false;
     }
@@ -178,9 +243,13 @@ static void free_camera(struct camera *c)
         observation_free(&c->held);
         c->held = next;
     }
+    gate_free(&c->gate);
     decoder_free(&c->decoder);
     motion_free(&c->motion);
+    motion_free(&c->key_motion);
+    view_free(&c->view);
     tracker_free(&c->tracker);
+    memory_free(&c->memory);
     batch_free(&c->batch);
     queue_free(&c->packets);
     frame_unref(&c->live_frame);
@@ -190,7 +259,7 @@ static void free_camera(struct camera *c)
 /* Asks all captures to stop, then waits for them together. Gives how many had to be left. */
 static int stop_captures(struct pipeline *p)
 {
-    for (int i = 0; i < p->camera_count; i++) {
+    for (int i = 0; i < pipeline_count(p); i++) {
         if (p->cameras[i].capture)
             capture_stop(p->cameras[i].capture);
         if (p->cameras[i].packets)
@@ -198,7 +267,7 @@ static int stop_captures(struct pipeline *p)
     }
     int64_t until_us = clock_mono_us(&clock_real) + CAPTURE_STOP_US;
     int left = 0;
-    for (int i = 0; i < p->camera_count; i++) {
+    for (int i = 0; i < pipeline_count(p); i++) {
         int64_t rest_us = MAX(until_us - clock_mono_us(&clock_real), 0);
         if (!capture_join_within(&p->cameras[i].capture, rest_us)) {
             log_warn(&p->cameras[i].log, "its connection does not answer; left behind");
@@ -221,17 +290,21 @@ bool pipeline_stop(struct pipeline **pipeline)
     pool_stop(&p->vision);
     queue_close(p->observations);
     thread_join(&p->scene);
-    queue_close(p->events);
+    queue_close(p->news);
     thread_join(&p->risk);
-    for (int i = 0; i < p->camera_count; i++)
+    for (int i = 0; i < pipeline_count(p); i++)
         if (p->cameras[i].pipeline)
             free_camera(&p->cameras[i]);
     queue_free(&p->observations);
-    queue_free(&p->events);
+    queue_free(&p->news);
     scorer_close(&p->scorer);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->ended_changed);
     free(p->cameras);
+    for (int i = 0; i < p->found_count; i++) {
+        opt_free(&camera_section, p->found[i]);
+        free(p->found[i]);
+    }
     free(p);
     *pipeline = NULL;
     return clean;
@@ -243,16 +316,11 @@ bool pipeline_wait_ended(struct pipeline *p, int64_t timeout_us)
     struct timespec until = {until_us / US_PER_S, until_us % US_PER_S * 1000};
     pthread_mutex_lock(&p->lock);
     int rc = 0;
-    while (p->ended < p->camera_count && rc != ETIMEDOUT)
+    while (p->ended < pipeline_count(p) && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&p->ended_changed, &p->lock, &until);
-    bool ended = p->ended >= p->camera_count;
+    bool ended = p->ended >= pipeline_count(p);
     pthread_mutex_unlock(&p->lock);
     return ended;
-}
-
-static int64_t read_count(const atomic_llong *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 bool pipeline_input_result(struct pipeline *p, int camera, struct err *err)
@@ -275,65 +343,36 @@ bool pipeline_input_result(struct pipeline *p, int camera, struct err *err)
 double pipeline_progress(struct pipeline *p)
 {
     double least = 1;
-    for (int i = 0; i < p->camera_count; i++)
+    for (int i = 0; i < pipeline_count(p); i++)
         if (p->cameras[i].capture)
             least = MIN(least, capture_progress(p->cameras[i].capture));
     return least;
 }
 
+void pipeline_wake(struct camera *c, enum gate_wake why, int64_t until_us)
+{
+    gate_hold(c->gate, why, until_us);
+    if (gate_is_idle(c->gate))
+        strand_wake(&c->strand);
+}
+
+int pipeline_camera_count(struct pipeline *p)
+{
+    return pipeline_count(p);
+}
+
+const char *pipeline_camera_name(struct pipeline *p, int camera)
+{
+    return p->cameras[camera].conf->name;
+}
+
 struct frame *pipeline_camera_frame(struct pipeline *p, int camera, struct detections *ret_boxes)
 {
     struct camera *c = &p->cameras[camera];
+    pipeline_wake(c, WAKE_CLIENT, clock_mono_us(p->params.clock) + CLIENT_AWAKE_US);
     pthread_mutex_lock(&c->live_lock);
     struct frame *frame = c->live_frame ? frame_ref(c->live_frame) : NULL;
     *ret_boxes = c->live_boxes;
     pthread_mutex_unlock(&c->live_lock);
     return frame;
-}
-
-void pipeline_camera_json(struct pipeline *p, int camera, struct json *out)
-{
-    struct camera *c = &p->cameras[camera];
-    struct capture_status status = {.state = CAMERA_ENDED};
-    if (c->capture)
-        capture_status(c->capture, &status);
-    json_text(out, "name", c->conf->name);
-    json_bool(out, "enabled", c->conf->enabled);
-    json_text(out, "state", camera_state_names[status.state]);
-    pthread_mutex_lock(&c->live_lock);
-    if (!status.reason[0] && c->failure.code != ERR_NONE)
-        STR_COPY(status.reason, c->failure.msg); /* online, but nothing can be seen */
-    pthread_mutex_unlock(&c->live_lock);
-    json_text(out, "reason", status.reason[0] ? status.reason : NULL);
-    struct detections boxes;
-    AUTO(frame_unref) struct frame *frame = pipeline_camera_frame(p, camera, &boxes);
-    json_int(out, "width", frame ? frame->width : 0);
-    json_int(out, "height", frame ? frame->height : 0);
-    json_time(out, "picture_at", frame ? frame->wall_us : TIME_UNKNOWN);
-    json_int(out, "frames", read_count(&c->frames));
-    json_int(out, "looks", read_count(&c->looks));
-    json_int(out, "skipped_packets", read_count(&c->skipped));
-    json_int(out, "dropped_frames", read_count(&c->dropped));
-    json_int(out, "damaged_frames", read_count(&c->damaged));
-}
-
-struct pipeline_stats pipeline_stats(struct pipeline *p)
-{
-    struct pipeline_stats s = {0};
-    for (int i = 0; i < p->camera_count; i++) {
-        const struct camera *c = &p->cameras[i];
-        s.frames += read_count(&c->frames);
-        s.looks += read_count(&c->looks);
-        s.skipped_packets += read_count(&c->skipped);
-        s.dropped_frames += read_count(&c->dropped);
-        s.decode_us += read_count(&c->decode_us);
-        s.motion_us += read_count(&c->motion_us);
-    }
-    struct detect_stats detect = detect_stats(p->detect);
-    s.overwritten = detect.overwritten;
-    s.failed_looks = detect.failed;
-    s.infer_us = detect.infer_us;
-    s.scene_us = read_count(&p->scene_us);
-    s.risk_us = read_count(&p->risk_us);
-    return s;
 }

@@ -2,10 +2,16 @@
  * window. */
 #include "pipeline/internal.h"
 
+#include <string.h>
+
 /* Live, a camera may fall silent: then the clock closes its event. It runs this far behind: longer
  * than a frame takes in the decoder, the slot or the detector. */
 #define SILENT_US      (3 * US_PER_S)
 #define SCENE_CHECK_US (500 * US_PER_MS)
+
+/* Who is followed is looked at for so long after each look, and so are the neighbours. */
+#define TRACK_AWAKE_US     (3 * US_PER_S)
+#define NEIGHBOUR_AWAKE_US (30 * US_PER_S)
 
 void scene_receive(void *ctx, struct observation *observation)
 {
@@ -80,15 +86,68 @@ static void publish_boxes(struct camera *c, const struct observation *o)
 static void report_ended(struct camera *c)
 {
     const struct pipeline_params *params = &c->pipeline->params;
-    for (int i = 0; params->track_sink && i < tracker_count(c->tracker); i++) {
+    for (int i = 0; i < tracker_count(c->tracker); i++) {
         const struct live_track *live = tracker_at(c->tracker, i);
-        if (live->ended && live->confirmed)
+        if (!live->ended || !live->confirmed)
+            continue;
+        if (live->moved)
+            gate_visit(c->gate, live->track.first.pts_us, live->track.last.pts_us);
+        if (params->track_sink)
             params->track_sink(params->sink_ctx, c->index, live);
     }
 }
 
+static bool is_listed(const struct opt_list *names, const char *name)
+{
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void wake_neighbours(struct camera *c, int64_t until_us)
+{
+    struct pipeline *p = c->pipeline;
+    for (int i = 0; i < pipeline_count(p); i++)
+        if (is_listed(&p->cameras[i].conf->idle.with, c->conf->name))
+            pipeline_wake(&p->cameras[i], WAKE_NEIGHBOUR, until_us);
+}
+
+/* Who is followed wants more than key frames. Not in analyze: how far vision is ahead of the scene
+ * would decide what it sees. */
+static void wake_cameras(struct camera *c, const struct observation *o)
+{
+    if (!o->analysed || !c->pipeline->params.realtime)
+        return;
+    bool followed = false;
+    bool moving = false;
+    for (int i = 0; i < tracker_count(c->tracker); i++) {
+        const struct live_track *live = tracker_at(c->tracker, i);
+        followed |= !live->ended && !live->track.stationary;
+        moving |= !live->ended && live->moving;
+    }
+    if (followed)
+        pipeline_wake(c, WAKE_TRACK, o->pts_us + TRACK_AWAKE_US);
+    if (moving)
+        wake_neighbours(c, o->pts_us + NEIGHBOUR_AWAKE_US);
+}
+
+static void save_parked(struct camera *c)
+{
+    const struct pipeline_params *params = &c->pipeline->params;
+    if (!params->parked_sink || !memory_take_changed(c->memory))
+        return;
+    int items;
+    const struct parked *parked = memory_items(c->memory, &items);
+    params->parked_sink(params->sink_ctx, c->conf->name, parked, items);
+}
+
 static void feed_batch(struct camera *c, const struct observation *o)
 {
+    if (o->blind) {
+        batch_tick_blind(c->batch, o->pts_us);
+        return;
+    }
     if (!o->analysed) {
         batch_tick(c->batch, o->pts_us);
         return;
@@ -111,9 +170,16 @@ static void observe(struct pipeline *p, struct observation *o)
     int64_t before_us = clock_mono_us(p->params.clock);
     o->pts_us = MAX(o->pts_us, c->scene_us);
     c->scene_us = o->pts_us;
-    tracker_push(c->tracker, o);
+    if (!o->blind)
+        tracker_push(c->tracker, o);
+    health_see(c, o);
     feed_batch(c, o);
     report_ended(c);
+    wake_cameras(c, o);
+    save_parked(c);
+    atomic_store_explicit(&c->ignored, tracker_ignored(c->tracker), memory_order_relaxed);
+    if (o->upload)
+        queue_push(p->news, news_new(NULL, upload_ref(o->upload)));
     if (p->params.bus) {
         publish_boxes(c, o);
         show_live(c, o);
@@ -125,18 +191,20 @@ static void observe(struct pipeline *p, struct observation *o)
     count(&p->scene_us, clock_mono_us(p->params.clock) - before_us);
 }
 
-/* Only a camera of which nothing is on its way has fallen silent. */
+/* Only a camera of which nothing is on its way has fallen silent. Uploads say so themselves. */
 static bool is_silent(const struct pipeline *p, const struct camera *c, int64_t until_us)
 {
-    return until_us > c->scene_us && queue_stats(c->packets).depth == 0 &&
+    return !c->recorded && until_us > c->scene_us && queue_stats(c->packets).depth == 0 &&
            queue_stats(p->observations).depth == 0;
 }
 
 static void tick_silent(struct pipeline *p)
 {
-    int64_t until_us = clock_mono_us(p->params.clock) - SILENT_US;
-    for (int i = 0; i < p->camera_count; i++) {
+    int64_t now_us = clock_mono_us(p->params.clock);
+    int64_t until_us = now_us - SILENT_US;
+    for (int i = 0; i < pipeline_count(p); i++) {
         struct camera *c = &p->cameras[i];
+        health_tick(c, now_us);
         if (!is_silent(p, c, until_us))
             continue;
         c->scene_us = until_us;
@@ -160,6 +228,6 @@ void scene_main(void *arg)
             tick_silent(p);
         }
     }
-    for (int i = 0; i < p->camera_count; i++)
+    for (int i = 0; i < pipeline_count(p); i++)
         batch_end(p->cameras[i].batch, CLOSE_SHUTDOWN);
 }

@@ -1,36 +1,60 @@
-/* Packets -> frames -> worth a look. Runs on whichever pool worker holds the camera. */
+/* Packets -> frames. Runs on whichever pool worker holds the camera; its door on the capture
+ * thread.
+ */
 #include "pipeline/internal.h"
 
-/* A frame nobody looks at is passed on this often: time goes on, the page stays fresh. */
-#define HEARTBEAT_US (500 * US_PER_MS)
+#include <libavcodec/packet.h>
 
 /* Decoding one packet after another keeps the codec's tables warm, but the others must not wait. */
 #define PACKETS_PER_TURN 4
 
+/* An idle camera's packets wait in the queue for the next key frame, so as not to wake a worker for
+ * each; but not more than these. */
+#define QUIET_PACKETS_MAX 64
+
+static int64_t packet_bytes(const struct packet *packet)
+{
+    return packet->av ? packet->av->size : 0;
+}
+
+/* Whether the packet is to be left out because vision has fallen behind. */
+static bool leave_out(struct camera *c, struct packet *packet)
+{
+    bool may_drop = c->pipeline->params.realtime && packet->av && !packet->recorded;
+    if (!may_drop)
+        return false;
+    bool room = queue_has_room(c->packets);
+    if (!room && !c->skipping)
+        log_warn(&c->log, "decoding cannot keep up: skipping to the next key frame");
+    c->skipping |= !room;
+    if (!c->skipping)
+        return false;
+    if (!packet->key || !room)
+        return true;
+    c->skipping = false;
+    packet->gap = true;
+    return false;
+}
+
 void vision_receive(void *ctx, struct packet *packet)
 {
     struct camera *c = ctx;
-    bool realtime = c->pipeline->params.realtime;
-    if (realtime && !packet->end && !queue_has_room(c->packets)) {
-        if (!c->skipping)
-            log_warn(&c->log, "decoding cannot keep up: skipping to the next key frame");
-        c->skipping = true;
+    if (leave_out(c, packet)) {
+        count(&c->skipped, 1);
+        packet_unref(&packet);
+        return;
     }
-    if (c->skipping && !packet->end) {
-        if (!packet->key || !queue_has_room(c->packets)) {
-            count(&c->skipped, 1);
-            packet_unref(&packet);
-            return;
-        }
-        c->skipping = false;
-        packet->gap = true;
-    }
+    if (packet->av)
+        packet->large = size_hint_push(&c->sizes, packet_bytes(packet), packet->key);
+    bool quiet = packet->av && !packet->key && !packet->large && gate_is_idle(c->gate) &&
+                 queue_stats(c->packets).depth < QUIET_PACKETS_MAX;
+    count(&c->queued_bytes, packet_bytes(packet));
     queue_push(c->packets, packet);
-    strand_wake(&c->strand);
+    if (!quiet)
+        strand_wake(&c->strand);
 }
 
-/* Passes an observation on, or holds it until the slot is free: what came first goes first. */
-static void pass_on(struct camera *c, struct observation *o)
+void vision_pass_on(struct camera *c, struct observation *o)
 {
     o->keep |= o->end || !c->pipeline->params.realtime;
     if (!c->held && detect_push(c->pipeline->detect, &o))
@@ -59,65 +83,17 @@ void vision_slot_emptied(void *ctx, int camera)
     strand_wake(&p->cameras[camera].strand);
 }
 
-static void look_or_pass(struct camera *c, struct frame *frame, struct observation *o)
-{
-    const struct config *config = c->pipeline->params.config;
-    int64_t look_us = (int64_t)((double)US_PER_S / config->detect.fps);
-    bool rises = o->motion.active && !c->was_active;
-    c->was_active = o->motion.active;
-    int64_t now_us = frame->pts_us;
-    if (rises || now_us >= c->next_look_us) {
-        o->analyse = true;
-        int64_t step_us = o->motion.active ? look_us : c->conf->motion.refresh_us;
-        /* Keep the beat, but do not make up for looks that were missed. */
-        int64_t beat_us = c->next_look_us + step_us;
-        c->next_look_us = rises || beat_us <= now_us ? now_us + step_us : beat_us;
-        count(&c->looks, 1);
-    }
-}
-
-static void see_frame(struct camera *c, struct frame *frame)
-{
-    const struct clock *clock = c->pipeline->params.clock;
-    int64_t before_us = clock_mono_us(clock);
-    count(&c->frames, 1);
-    struct motion_result motion;
-    motion_push(c->motion, frame, c->gap, &motion);
-    count(&c->motion_us, clock_mono_us(clock) - before_us);
-
-    struct observation *o = observation_new(c->index);
-    o->pts_us = frame->pts_us;
-    o->wall_us = frame->wall_us;
-    o->motion = motion;
-    o->gap = c->gap;
-    c->gap = false;
-    look_or_pass(c, frame, o);
-    if (!o->analyse && !o->gap && frame->pts_us - c->last_sent_us < HEARTBEAT_US) {
-        observation_free(&o);
-        frame_unref(&frame);
-        return;
-    }
-    c->last_sent_us = frame->pts_us;
-    o->frame = frame;
-    pass_on(c, o);
-}
-
-/* decoder_sink_fn. */
-static void receive_frame(void *ctx, struct frame *frame)
-{
-    struct camera *c = ctx;
-    const struct clock *clock = c->pipeline->params.clock;
-    int64_t before_us = clock_mono_us(clock);
-    see_frame(c, frame);
-    c->handed_us += clock_mono_us(clock) - before_us;
-}
-
-static void end_camera(struct camera *c, int64_t pts_us)
+/* What comes between the pictures: the end, the end of a file, time without any. */
+static void pass_on_word(struct camera *c, const struct packet *packet)
 {
     struct observation *o = observation_new(c->index);
-    o->pts_us = pts_us;
-    o->end = true;
-    pass_on(c, o);
+    o->pts_us = packet->pts_us;
+    o->wall_us = packet->wall_us;
+    o->end = packet->end;
+    o->blind = packet->blind;
+    o->upload = packet->upload ? upload_ref(packet->upload) : NULL;
+    o->keep = !packet->blind;
+    vision_pass_on(c, o);
 }
 
 static void set_failure(struct camera *c, const struct err *err)
@@ -136,42 +112,74 @@ static void note_failure(struct camera *c, struct err *err)
     set_failure(c, err);
 }
 
-static void see_packet(struct camera *c, struct packet *packet)
+static void note_decoding(struct camera *c)
+{
+    struct decoder_stats stats = decoder_stats(c->decoder);
+    atomic_store_explicit(&c->dropped, stats.dropped, memory_order_relaxed);
+    atomic_store_explicit(&c->damaged, stats.damaged, memory_order_relaxed);
+    pthread_mutex_lock(&c->live_lock);
+    c->decoding = stats;
+    pthread_mutex_unlock(&c->live_lock);
+}
+
+static void decode(struct camera *c, const struct packet *packet)
 {
     const struct clock *clock = c->pipeline->params.clock;
+    struct err err = {0};
+    c->handed_us = 0;
+    int64_t before_us = clock_mono_us(clock);
+    bool ok = c->how == GATE_ALONE ? decoder_send_alone(c->decoder, packet, watch_frame, c, &err)
+                                   : decoder_send(c->decoder, packet, watch_frame, c, &err);
+    if (!ok)
+        note_failure(c, &err);
+    count(&c->decode_us, clock_mono_us(clock) - before_us - c->handed_us);
+    if (packet->key || !ok)
+        note_decoding(c);
+}
+
+static void see_packet(struct camera *c, const struct packet *packet, enum gate_how how)
+{
     if (packet->gap) {
         c->gap = true;
         if (c->broken)
             set_failure(c, &(struct err){0});
         c->broken = false;
     }
-    if (!c->broken) {
-        struct err err = {0};
-        c->handed_us = 0;
-        int64_t before_us = clock_mono_us(clock);
-        if (!decoder_send(c->decoder, packet, receive_frame, c, &err))
-            note_failure(c, &err);
-        count(&c->decode_us, clock_mono_us(clock) - before_us - c->handed_us);
-        struct decoder_stats stats = decoder_stats(c->decoder);
-        atomic_store_explicit(&c->dropped, stats.dropped, memory_order_relaxed);
-        atomic_store_explicit(&c->damaged, stats.damaged, memory_order_relaxed);
-    }
-    if (packet->end)
-        end_camera(c, packet->pts_us);
+    c->how = how;
+    int64_t frames = read_count(&c->frames);
+    if (!c->broken && (packet->av || packet->end))
+        decode(c, packet);
+    if (how == GATE_ALONE && !c->broken && read_count(&c->frames) == frames)
+        gate_give_up(c->gate, "its key frames do not decode by themselves");
+    if (!packet->av)
+        pass_on_word(c, packet);
+}
+
+/* The next packet from the queue into the gate; false: there is none. */
+static bool take_packet(struct camera *c)
+{
+    struct packet *packet = queue_try_pop(c->packets);
+    if (!packet)
+        return false;
+    count(&c->queued_bytes, -packet_bytes(packet));
+    gate_push(c->gate, packet);
+    return true;
 }
 
 bool vision_run(void *ctx)
 {
     struct camera *c = ctx;
     ASSERT_ON(ROLE_VISION);
-    for (int i = 0; i < PACKETS_PER_TURN; i++) {
+    for (int i = 0; i < PACKETS_PER_TURN;) {
         if (!pass_on_held(c))
             return false;
-        AUTO(packet_unref) struct packet *packet = queue_try_pop(c->packets);
-        if (!packet)
+        enum gate_how how;
+        AUTO(packet_unref) struct packet *packet = gate_next(c->gate, &how);
+        if (!packet && !take_packet(c))
             return false;
-        if (!atomic_load_explicit(&c->pipeline->stopping, memory_order_relaxed))
-            see_packet(c, packet);
+        if (packet && !atomic_load_explicit(&c->pipeline->stopping, memory_order_relaxed))
+            see_packet(c, packet, how);
+        i += packet != NULL;
     }
     return true;
 }

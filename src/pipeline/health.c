@@ -1,0 +1,70 @@
+/* What happens to a camera: lost and back, covered, turned, frozen. On the scene thread. */
+#include "pipeline/internal.h"
+
+/* A camera that is back at once was not worth a word; one that comes and goes is lost. */
+#define LOST_US (5 * US_PER_S)
+#define BACK_US (2 * US_PER_S)
+
+static void tell(const struct camera *c, enum camera_event_kind kind, bool ended, const char *text)
+{
+    const struct pipeline_params *params = &c->pipeline->params;
+    struct camera_event event = {
+        .id = uuid7_new(params->ids),
+        .index = c->index,
+        .kind = kind,
+        .ended = ended,
+        .wall_us = clock_wall_us(params->clock),
+    };
+    STR_COPY(event.camera, c->conf->name);
+    STR_COPY(event.text, text);
+    log_write(&c->log, ended ? LOG_INFO : LOG_WARN, "%s%s", text, ended ? ": over" : "");
+    params->camera_event_sink(params->sink_ctx, &event);
+}
+
+static const struct {
+    enum camera_event_kind kind;
+    const char *text;
+} views[] = {
+    [VIEW_FROZEN] = {CAMERA_EVENT_FROZEN, "the picture is frozen: not one bit of it changes"},
+    [VIEW_BLACK] = {CAMERA_EVENT_BLACK, "the picture is black"},
+    [VIEW_COVERED] = {CAMERA_EVENT_COVERED, "something covers the lens"},
+    [VIEW_DEFOCUSED] = {CAMERA_EVENT_DEFOCUSED, "the picture is out of focus"},
+    [VIEW_MOVED] = {CAMERA_EVENT_MOVED, "the camera has been turned: it looks elsewhere"},
+};
+
+void health_see(struct camera *c, const struct observation *o)
+{
+    if (!o->view_changed)
+        return;
+    enum view_state before = c->health.view;
+    c->health.view = (enum view_state)o->view;
+    if (before != VIEW_GOOD)
+        tell(c, views[before].kind, true, views[before].text);
+    if (c->health.view != VIEW_GOOD)
+        tell(c, views[c->health.view].kind, false, views[c->health.view].text);
+    if (c->health.view == VIEW_MOVED) {
+        bool known = o->view_shift.x != 0 || o->view_shift.y != 0;
+        tracker_view_moved(c->tracker, o->view_shift.x, o->view_shift.y, known);
+    }
+}
+
+void health_tick(struct camera *c, int64_t now_us)
+{
+    struct health *h = &c->health;
+    if (!c->pipeline->params.camera_event_sink || !c->capture)
+        return;
+    struct capture_status status;
+    capture_status(c->capture, &status);
+    bool lost = status.state == CAMERA_RETRYING || (h->lost && status.state != CAMERA_ONLINE);
+    if (lost == h->lost) {
+        h->unwell_us = 0;
+        return;
+    }
+    if (h->unwell_us == 0)
+        h->unwell_us = now_us;
+    if (now_us - h->unwell_us < (lost ? LOST_US : BACK_US))
+        return;
+    h->lost = lost;
+    h->unwell_us = 0;
+    tell(c, CAMERA_EVENT_LOST, !lost, lost ? status.reason : "no pictures came");
+}
