@@ -253,6 +253,59 @@ static void the_same_recording_gives_the_same_events(void **state)
     free(first);
 }
 
+#define VISITS       6
+#define VISIT_FRAMES 24
+#define VISIT_EVERY  153 /* frames: at another place among the key frames each time */
+
+/* An empty room; every so often somebody walks through it. */
+static void paint_visits(const struct clip_spec *spec, int index, uint8_t *const plane[3],
+                         const int stride[3])
+{
+    struct clip_spec visit = *spec;
+    visit.frames = VISIT_FRAMES;
+    int at = index % VISIT_EVERY - (VISIT_EVERY - VISIT_FRAMES);
+    if (at < 0)
+        clip_paint_still(spec, index, plane, stride);
+    else
+        clip_paint_walker(&visit, at, plane, stride);
+}
+
+/* An idle camera that decodes key frames only sees each visit of two seconds and more from the same
+ * picture on as one that decodes everything. */
+static void an_idle_camera_misses_nothing(void **state)
+{
+    (void)state;
+    static const int gops[] = {1, 5, 10, 20};
+    for (size_t i = 0; i < ARRAY_LEN(gops); i++) {
+        char *whole = xcalloc(1, TEXT_BYTES);
+        for (int idle = 0; idle < 2; idle++) {
+            struct home h;
+            build_home(&h, 1, "");
+            struct clip_spec spec = {
+                "mpeg4", 160, 120, 10, VISITS * VISIT_EVERY, .gop = gops[i], .paint = paint_visits};
+            struct clip clip;
+            CHECK(clip_encode(&spec, &clip));
+            snprintf(source_of(&h, 0)->url, CAPTURE_URL_BYTES, "%s/0.mp4", h.folder.path);
+            clip_write(&clip, source_of(&h, 0)->url);
+            clip_done(&clip);
+            ((struct camera_conf *)h.config.cameras.items)->idle.shadow = 0;
+            h.params.idle = idle;
+            run_to_the_end(&h);
+            struct pipeline_stats stats = pipeline_stats(h.pipeline);
+            CHECK_INT(stats.packets, spec.frames);
+            CHECK(idle ? stats.decoded_packets < spec.frames * 3 / 4
+                       : stats.decoded_packets == spec.frames);
+            stop_within_a_second(&h);
+            CHECK_INT(h.sink->opened[0], VISITS);
+            if (!idle)
+                memcpy(whole, h.sink->tracks_told.text, TEXT_BYTES);
+            CHECK_STR(h.sink->tracks_told.text, whole);
+            tear_down(&h);
+        }
+        free(whole);
+    }
+}
+
 static void nothing_moves_nothing_happens(void **state)
 {
     (void)state;
@@ -442,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(somebody_walks_through),
         cmocka_unit_test(the_same_recording_gives_the_same_events),
+        cmocka_unit_test(an_idle_camera_misses_nothing),
         cmocka_unit_test(nothing_moves_nothing_happens),
         cmocka_unit_test(who_stands_still_is_still_looked_for),
         cmocka_unit_test(cameras_do_not_mix),
