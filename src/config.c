@@ -40,6 +40,31 @@ static const struct opt config_rows[] = {
     {0},
 };
 
+/* A neighbour that does not exist would be waited for in vain. */
+static bool check_neighbours(const struct config *config, struct err *err)
+{
+    const char *names[CAMERAS_MAX + 1] = {0};
+    for (int i = 0; i < config->cameras.count; i++)
+        names[i] = config_camera(config, i)->name;
+    for (int i = 0; i < config->cameras.count; i++) {
+        const struct opt_list *with = &config_camera(config, i)->idle.with;
+        for (int k = 0; k < with->count; k++) {
+            bool known = false;
+            for (int n = 0; n < config->cameras.count && !known; n++)
+                known = strcmp(names[n], with->items[k]) == 0;
+            if (known)
+                continue;
+            const char *near = suggest(with->items[k], names);
+            err_set(err, ERR_INVALID, "camera %s: idle.with: there is no camera '%s'", names[i],
+                    with->items[k]);
+            if (near)
+                err_hint(err, "did you mean '%s'?", near);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool check_config(const void *section, const char **ret_at, struct err *err)
 {
     const struct config *config = section;
@@ -50,6 +75,8 @@ static bool check_config(const void *section, const char **ret_at, struct err *e
                  "write a name of your choice below 'cameras:', and 'url: ...' below the name");
         return false;
     }
+    if (!check_neighbours(config, err))
+        return false;
     if (config->batch.quiet_us > config->batch.window_us) {
         *ret_at = "batch";
         err_set(err, ERR_INVALID, "batch: quiet is longer than window, so it would never count");

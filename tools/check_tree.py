@@ -15,7 +15,7 @@ FILE_BYTES_MAX = 1 << 20
 
 # Rooms in the order data flows: src/meson.build and src/README.md list them in this order.
 FOUNDATIONS = ['base', 'model']
-STAGES = ['capture', 'decode', 'motion', 'detect', 'track', 'batch', 'risk', 'record', 'store', 'bus',
+STAGES = ['capture', 'gate', 'decode', 'motion', 'detect', 'track', 'batch', 'risk', 'record', 'store', 'bus',
           'notify', 'script', 'serve', 'inspect']
 # These see every room: they wire the stages together, or print what they did.
 SEES_ALL = ['main.c', 'daemon.c', 'daemon.h', 'config.c', 'config.h']

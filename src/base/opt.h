@@ -56,7 +56,7 @@ struct section {
 
 #define OPT_NAME_BYTES 48
 #define OPT_LIST_MAX   32
-#define OPT_LIST_TEXT  32
+#define OPT_LIST_TEXT  OPT_NAME_BYTES
 #define OPT_POINTS_MAX 32
 
 struct opt_list {

@@ -126,10 +126,12 @@ static void wake_cameras(struct camera *c, const struct observation *o)
         followed |= !live->ended && !live->track.stationary;
         moving |= !live->ended && live->moving;
     }
+    /* From now on, which is the cameras' timeline too: the picture may have waited for its turn. */
+    int64_t now_us = clock_mono_us(c->pipeline->params.clock);
     if (followed)
-        pipeline_wake(c, WAKE_TRACK, o->pts_us + TRACK_AWAKE_US);
+        pipeline_wake(c, WAKE_TRACK, now_us + TRACK_AWAKE_US);
     if (moving)
-        wake_neighbours(c, o->pts_us + NEIGHBOUR_AWAKE_US);
+        wake_neighbours(c, now_us + NEIGHBOUR_AWAKE_US);
 }
 
 static void save_parked(struct camera *c)
