@@ -20,6 +20,10 @@
 #define KNOCK_US          (1 * US_PER_S)
 #define CLOSE_US          (1 * US_PER_S)
 #define DAMAGED_MAX       1000 /* errors in a row, of a stream that goes on nevertheless */
+/* A packet that is no video weighs so much, one that may be takes one off. Noise is half and half,
+ * and is known after some ten packets; a stream with a few bad packets is only that. */
+#define NOISE_STEP 8
+#define NOISE_MAX  32
 
 struct lavf {
     AVFormatContext *input;
@@ -36,6 +40,7 @@ struct lavf {
     int64_t deadline_us; /* monotonic; a blocking call is given up after it */
     bool late;           /* it was */
     bool opened;
+    int noise;
     enum camera_cause cause; /* of the failure */
     struct clock_offset offset;
 };
@@ -317,16 +322,56 @@ static bool is_passing(const struct lavf *l, int rc, int damaged)
     return rc == AVERROR(EAGAIN) || (rc == AVERROR_INVALIDDATA && l->live && damaged < DAMAGED_MAX);
 }
 
+static bool is_plausible_unit(enum AVCodecID codec, uint8_t head, uint8_t next)
+{
+    if (head & 0x80) /* forbidden in both */
+        return false;
+    if (codec == AV_CODEC_ID_HEVC) /* some picture, parameters or message of the base layer */
+        return head >> 1 < 41 && !(head & 1) && next >> 3 == 0 && (next & 7) != 0;
+    return (head & 31) != 0 && (head & 31) < 22;
+}
+
+/* Whether all units of a packet off the network may be of such video. libavformat passes everything
+ * on that has the right RTP header. */
+static bool is_plausible(enum AVCodecID codec, const AVPacket *av)
+{
+    if (codec != AV_CODEC_ID_H264 && codec != AV_CODEC_ID_HEVC)
+        return true;
+    const uint8_t *end = av->data + av->size;
+    int units = 0;
+    for (const uint8_t *at = av->data; at + 4 < end; at++) {
+        at = memchr(at, 1, (size_t)(end - at));
+        if (!at || end - at < 3)
+            break;
+        if (at - av->data < 2 || at[-1] != 0 || at[-2] != 0)
+            continue;
+        units++;
+        if (!is_plausible_unit(codec, at[1], at[2]))
+            return false;
+    }
+    return units > 0;
+}
+
+/* False: the packet is to be dropped. */
+static bool count_noise(struct lavf *l, const AVPacket *av)
+{
+    bool good = !l->live || is_plausible(l->input->streams[l->index]->codecpar->codec_id, av);
+    l->noise = good ? MAX(l->noise - 1, 0) : l->noise + NOISE_STEP;
+    return good;
+}
+
 static bool lavf_read(void *priv, struct packet **ret, struct err *err)
 {
     struct lavf *l = priv;
+    if (l->late) /* libavformat answered with the picture that it still had, not with the failure */
+        return fail_reading(l, AVERROR_EXIT, err);
     /* Only the video's own packets count: sound alone is a loss as well. */
     allow(l, l->limits && l->live ? l->limits->read_us : l->timeout_us);
     for (int damaged = 0;;) {
         AVPacket *av = av_packet_alloc();
         ASSERT(av);
         int rc = av_read_frame(l->input, av);
-        if (rc >= 0 && av->stream_index == l->index) {
+        if (rc >= 0 && av->stream_index == l->index && count_noise(l, av)) {
             note_sender_report(l, av);
             *ret = wrap(l, av);
             return true;
@@ -339,6 +384,10 @@ static bool lavf_read(void *priv, struct packet **ret, struct err *err)
         }
         if (rc < 0 && !is_passing(l, rc, damaged))
             return fail_reading(l, rc, err);
+        if (l->noise >= NOISE_MAX) {
+            l->cause = CAUSE_GARBAGE;
+            return err_set(err, ERR_UNAVAILABLE, "what the camera sends is no video");
+        }
         damaged += rc < 0;
         if (should_give_up(l))
             return fail_reading(l, AVERROR_EXIT, err);

@@ -10,13 +10,14 @@
 #define STEADY_US      (2 * US_PER_S) /* of pictures: what was wrong before is over */
 
 #define TRY_QUICK_US     (1500 * US_PER_MS)
-#define TRY_TIMES        4 /* a greeting may take this much longer than usual */
+#define TRY_TIMES        4 /* an answer may take this much longer than usual */
 #define UNANSWERED_QUICK 8
 
-#define NOTICE_US       (3 * US_PER_S)
+#define NOTICE_US       (2800 * US_PER_MS) /* 3 s, less what it takes to look */
 #define NOTICE_TIMES    3
 #define INTERVAL_MAX_US (100 * US_PER_S)
 #define INTERVALS_KNOWN 2
+#define CUT_SHORT_MAX   2
 
 void retry_init(struct retry *r)
 {
@@ -30,6 +31,7 @@ void retry_begin(struct retry *r, int64_t now_us)
 {
     r->started_us = now_us;
     r->opened_us = r->first_us = r->latest_us = TIME_UNKNOWN;
+    r->seen = 0;
 }
 
 /* The largest lately: rises at once, falls slowly. */
@@ -43,6 +45,16 @@ void retry_opened(struct retry *r, int64_t now_us)
     r->opened_us = now_us;
 }
 
+static void note_interval(struct retry *r, int64_t us)
+{
+    r->interval_us += (us - r->interval_us) /
+                      (r->intervals < INTERVALS_KNOWN ? r->intervals + 1 : 8);
+    r->intervals = MIN(r->intervals + 1, INTERVALS_KNOWN);
+    r->seen = MIN(r->seen + 1, INTERVALS_KNOWN);
+    if (r->seen >= INTERVALS_KNOWN)
+        r->cut_short = 0;
+}
+
 void retry_picture(struct retry *r, int64_t now_us)
 {
     if (r->first_us == TIME_UNKNOWN) {
@@ -52,9 +64,7 @@ void retry_picture(struct retry *r, int64_t now_us)
         r->worked = true;
         r->refusals = r->unanswered = 0;
     } else {
-        int64_t us = MIN(now_us - r->latest_us, INTERVAL_MAX_US);
-        r->interval_us = recent_most(r->interval_us, us);
-        r->intervals = MIN(r->intervals + 1, INTERVALS_KNOWN);
+        note_interval(r, MIN(now_us - r->latest_us, INTERVAL_MAX_US));
     }
     r->latest_us = now_us;
     if (now_us - r->first_us >= STEADY_US)
@@ -78,6 +88,9 @@ int64_t retry_failed_us(struct retry *r, enum camera_cause cause, int64_t now_us
 {
     if (r->first_us == TIME_UNKNOWN && (cause == CAUSE_TIMEOUT || cause == CAUSE_SILENT))
         r->unanswered++;
+    if (r->first_us != TIME_UNKNOWN && cause == CAUSE_SILENT && r->seen < INTERVALS_KNOWN &&
+        ++r->cut_short >= CUT_SHORT_MAX)
+        r->intervals = r->cut_short = 0;
     if (cause == CAUSE_DENIED && !(r->worked && r->refusals++ < REFUSALS_QUICK))
         return now_us + WAIT_DENIED_US;
     r->wait_us = r->wait_us ? MIN(2 * r->wait_us, wait_most_us(cause)) : WAIT_FIRST_US;
@@ -93,19 +106,23 @@ static bool is_patient(const struct retry *r)
     return n >= UNANSWERED_QUICK && (n & (n - 1)) == 0;
 }
 
-int64_t retry_open_limit_us(const struct retry *r, int64_t timeout_us)
+static int64_t answer_limit_us(const struct retry *r, int64_t usual_us, int64_t timeout_us)
 {
     if (is_patient(r))
         return timeout_us;
-    return MIN(MAX(TRY_TIMES * r->usual_open_us, TRY_QUICK_US), timeout_us);
+    return MIN(MAX(TRY_TIMES * usual_us, TRY_QUICK_US), timeout_us);
+}
+
+int64_t retry_open_limit_us(const struct retry *r, int64_t timeout_us)
+{
+    return answer_limit_us(r, r->usual_open_us, timeout_us);
 }
 
 int64_t retry_read_limit_us(const struct retry *r, int64_t timeout_us)
 {
-    int64_t lost_us = MAX(NOTICE_TIMES * r->interval_us, NOTICE_US);
+    if (r->first_us == TIME_UNKNOWN)
+        return r->worked ? answer_limit_us(r, r->usual_first_us, timeout_us) : timeout_us;
     bool paced = r->intervals >= INTERVALS_KNOWN;
-    if (r->first_us == TIME_UNKNOWN) /* it may wait for its next key frame before it sends */
-        return paced && !is_patient(r) ? MAX(lost_us, 2 * r->usual_first_us)
-                                       : MAX(timeout_us, lost_us);
+    int64_t lost_us = MAX(NOTICE_TIMES * r->interval_us, NOTICE_US);
     return paced ? lost_us : MAX(timeout_us, lost_us);
 }

@@ -4,8 +4,9 @@
 
 #include "capture/retry.h"
 
-#define MS US_PER_MS
-#define S  US_PER_S
+#define MS      US_PER_MS
+#define S       US_PER_S
+#define NOTICED (2800 * MS)
 
 enum { BEGIN, OPENED, PICTURE, FAILED, OPEN_LIMIT, READ_LIMIT };
 
@@ -172,6 +173,11 @@ static void a_camera_that_worked_is_given_up_quickly(void **state)
     retry_begin(&r, now_us);
     CHECK_INT(retry_open_limit_us(&r, 10 * S), 4 * S);
     CHECK_INT(retry_open_limit_us(&r, 3 * S), 3 * S);
+    retry_opened(&r, now_us);
+    retry_picture(&r, now_us + 2 * S); /* it waits for its own key frame before it sends */
+    retry_begin(&r, now_us);
+    CHECK_INT(retry_read_limit_us(&r, 10 * S), 8 * S);
+    CHECK_INT(retry_read_limit_us(&r, 5 * S), 5 * S);
 }
 
 static void a_loss_is_noticed_by_the_pace(void **state)
@@ -183,7 +189,7 @@ static void a_loss_is_noticed_by_the_pace(void **state)
         int pictures;
         int64_t timeout_us, lost_us;
     } rows[] = {
-        {"25 a second", 40 * MS, 100, 10 * S, 3 * S},
+        {"25 a second", 40 * MS, 100, 10 * S, NOTICED},
         {"one a second", 1 * S, 10, 10 * S, 3 * S},
         {"one in two seconds", 2 * S, 3, 10 * S, 6 * S},
         {"one in twenty seconds", 20 * S, 3, 10 * S, 60 * S},
@@ -191,7 +197,7 @@ static void a_loss_is_noticed_by_the_pace(void **state)
         {"pace not known yet", 20 * S, 1, 10 * S, 10 * S},
         {"two of a slow one", 20 * S, 2, 10 * S, 60 * S},
         {"two of a fast one", 40 * MS, 2, 10 * S, 10 * S},
-        {"short timeout", 40 * MS, 1, 1 * S, 3 * S},
+        {"short timeout", 40 * MS, 1, 1 * S, NOTICED},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct retry r;
@@ -206,18 +212,51 @@ static void the_pace_is_what_it_was_lately(void **state)
 {
     (void)state;
     struct retry r;
-    int64_t now_us = have_worked(&r, 0, 40 * MS, 100);
+    int64_t now_us = have_worked(&r, 0, 1 * S, 100);
     retry_picture(&r, now_us += 2 * S); /* held up once */
-    CHECK(retry_read_limit_us(&r, 10 * S) > 5 * S);
+    CHECK(retry_read_limit_us(&r, 10 * S) > 3100 * MS && retry_read_limit_us(&r, 10 * S) < 4 * S);
     for (int i = 0; i < 50; i++)
         retry_picture(&r, now_us += 40 * MS);
-    CHECK_INT(retry_read_limit_us(&r, 10 * S), 3 * S);
+    CHECK_INT(retry_read_limit_us(&r, 10 * S), NOTICED);
     /* How long it was away is no interval, and its pace is known when it is back. */
     retry_begin(&r, now_us + 1000 * S);
     retry_opened(&r, now_us + 1000 * S);
-    CHECK_INT(retry_read_limit_us(&r, 10 * S), 3 * S);
+    CHECK_INT(retry_read_limit_us(&r, 10 * S), 1500 * MS);
     retry_picture(&r, now_us + 1001 * S);
-    CHECK_INT(retry_read_limit_us(&r, 10 * S), 3 * S);
+    CHECK_INT(retry_read_limit_us(&r, 10 * S), NOTICED);
+}
+
+/* Noise that looks like a picture now and then must not teach it patience without end. */
+static void rare_pictures_make_no_runaway(void **state)
+{
+    (void)state;
+    struct retry r;
+    int64_t now_us = have_worked(&r, 0, 200 * MS, 20);
+    for (int i = 0; i < 10; i++)
+        retry_picture(&r, now_us += 2900 * MS);
+    CHECK(retry_read_limit_us(&r, 10 * S) < 9 * S);
+}
+
+/* Set from 25 pictures a second to one in five seconds while it was away. */
+static void a_camera_that_became_slow_is_learnt_anew(void **state)
+{
+    (void)state;
+    struct retry r;
+    int64_t now_us = have_worked(&r, 100 * MS, 40 * MS, 100);
+    for (int i = 0; i < 2; i++) {
+        retry_begin(&r, now_us);
+        retry_opened(&r, now_us += 100 * MS);
+        retry_picture(&r, now_us);
+        CHECK_INT(retry_read_limit_us(&r, 10 * S), NOTICED);
+        now_us = retry_failed_us(&r, CAUSE_SILENT, now_us + 3 * S);
+    }
+    retry_begin(&r, now_us);
+    retry_opened(&r, now_us += 100 * MS);
+    retry_picture(&r, now_us);
+    CHECK_INT(retry_read_limit_us(&r, 10 * S), 10 * S);
+    retry_picture(&r, now_us += 5 * S);
+    retry_picture(&r, now_us += 5 * S);
+    CHECK_INT(retry_read_limit_us(&r, 10 * S), 15 * S);
 }
 
 int main(void)
@@ -233,6 +272,8 @@ int main(void)
         cmocka_unit_test(a_camera_that_worked_is_given_up_quickly),
         cmocka_unit_test(a_loss_is_noticed_by_the_pace),
         cmocka_unit_test(the_pace_is_what_it_was_lately),
+        cmocka_unit_test(rare_pictures_make_no_runaway),
+        cmocka_unit_test(a_camera_that_became_slow_is_learnt_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
