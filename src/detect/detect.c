@@ -7,7 +7,7 @@
  * same slot, which keeps every camera's observations in time order.
  *
  * A model that takes several pictures at once gets those of other cameras along with the one whose
- * turn it is. That does not move the turn on, so it costs nobody theirs. */
+ * turn it is. The turn never passes anybody who waits. */
 #include "detect/detect.h"
 
 #include "detect/looker.h"
@@ -27,12 +27,12 @@ struct detect {
 
     /* protected by lock */
     struct slot *slots; /* by camera */
+    int turn;           /* the camera to look at first */
     bool stopping;
     struct detect_stats stats;
 
     /* detect thread only */
     struct looker *looker;
-    int turn;                  /* the camera to look at first */
     int64_t failing_logged_us; /* a broken detector is worth one line a minute, not one a frame */
 };
 
@@ -50,11 +50,14 @@ struct slot {
 /* A camera whose last look is no older will want the next one soon. */
 #define ACTIVE_US (500 * US_PER_MS)
 
-/* Observations of different cameras that are looked at together. */
+/* Observations of different cameras, taken in turn. */
 struct gathered {
-    int count;
+    int count; /* looked at together */
     struct observation *items[LOOKER_ROOM_MAX];
-    bool waited_for[LOOKER_ROOM_MAX]; /* somebody waits for its slot */
+    int passed_count; /* passed on as they are */
+    struct observation *passed[LOOKER_ROOM_MAX];
+    int waited_count; /* cameras for whose slot somebody waits */
+    int waited[2 * LOOKER_ROOM_MAX];
 };
 
 static bool wants_look(const struct observation *o)
@@ -62,61 +65,68 @@ static bool wants_look(const struct observation *o)
     return o->analyse && o->frame;
 }
 
-/* Empties the slot into the list; what has become stale is not looked at. Lock held. */
-static void take(struct detect *d, int camera, int64_t now_us, struct gathered *g)
-{
-    struct slot *slot = &d->slots[camera];
-    struct observation *o = TAKE(slot->observation);
-    if (wants_look(o) && !o->keep && now_us - slot->since_us > STALE_US) {
-        o->analyse = false;
-        d->stats.stale++;
-    }
-    g->waited_for[g->count] = slot->refused;
-    slot->refused = false;
-    g->items[g->count++] = o;
-}
-
-/* The next filled slot in turn. Lock held. */
-static bool take_next(struct detect *d, struct gathered *g)
-{
-    for (int i = 0; i < d->params.cameras; i++) {
-        int camera = (d->turn + i) % d->params.cameras;
-        if (!d->slots[camera].observation)
-            continue;
-        take(d, camera, clock_mono_us(d->params.clock), g);
-        d->turn = (camera + 1) % d->params.cameras;
-        return true;
-    }
-    return false;
-}
-
 static bool is_gathered(const struct gathered *g, int camera)
 {
     for (int i = 0; i < g->count; i++)
         if (g->items[i]->camera == camera)
             return true;
+    for (int i = 0; i < g->passed_count; i++)
+        if (g->passed[i]->camera == camera)
+            return true;
     return false;
 }
 
-/* More of what may be looked at together. What is to be kept goes alone: which others it would meet
- * depends on chance, and its answer shall not. Gives whether another camera is likely to want a
- * look in a moment. Lock held. */
-static bool take_along(struct detect *d, struct gathered *g, int room)
+/* What is to be kept is looked at alone: which others it would meet depends on chance, and what is
+ * found in it shall not. */
+static bool has_room(const struct detect *d, const struct gathered *g, const struct observation *o)
+{
+    if (!wants_look(o))
+        return g->passed_count < LOOKER_ROOM_MAX;
+    if (g->count == 0)
+        return true;
+    return g->count < looker_room(d->looker) && !o->keep && !g->items[0]->keep;
+}
+
+/* Empties the slot; what has become stale is not looked at. Lock held. */
+static void take(struct detect *d, struct slot *slot, int64_t now_us, struct gathered *g)
+{
+    struct observation *o = TAKE(slot->observation);
+    if (slot->refused)
+        g->waited[g->waited_count++] = o->camera;
+    slot->refused = false;
+    bool stale = wants_look(o) && !o->keep && now_us - slot->since_us > STALE_US;
+    d->stats.stale += stale;
+    o->analyse = o->analyse && !stale;
+    if (wants_look(o))
+        g->items[g->count++] = o;
+    else
+        g->passed[g->passed_count++] = o;
+}
+
+/* One round from whose turn it is, up to the first one that has to wait for the next run: then it
+ * is its turn. Gives whether another camera is likely to want a look in a moment. Lock held. */
+static bool take_turns(struct detect *d, struct gathered *g)
 {
     int64_t now_us = clock_mono_us(d->params.clock);
     bool expected = false;
-    for (int i = 0; i < d->params.cameras && g->count < room; i++) {
-        int camera = (d->turn + i) % d->params.cameras;
-        const struct slot *slot = &d->slots[camera];
-        const struct observation *o = slot->observation;
+    int first = d->turn;
+    for (int i = 0; i < d->params.cameras; i++) {
+        int camera = (first + i) % d->params.cameras;
+        struct slot *slot = &d->slots[camera];
         if (is_gathered(g, camera))
             continue;
-        if (o && wants_look(o) && !o->keep && now_us - slot->since_us <= STALE_US)
-            take(d, camera, now_us, g);
-        else
-            expected |= !o && now_us - slot->look_us <= ACTIVE_US;
+        if (!slot->observation) {
+            expected |= now_us - slot->look_us <= ACTIVE_US;
+            continue;
+        }
+        if (!has_room(d, g, slot->observation)) {
+            d->turn = camera;
+            return false;
+        }
+        take(d, slot, now_us, g);
+        d->turn = (camera + 1) % d->params.cameras;
     }
-    return expected && g->count < room;
+    return expected && g->count > 0 && !g->items[0]->keep && g->count < looker_room(d->looker);
 }
 
 static struct timespec in_us(int64_t us)
@@ -127,31 +137,29 @@ static struct timespec in_us(int64_t us)
     return (struct timespec){t.tv_sec + ns / 1000000000, ns % 1000000000};
 }
 
-/* The one whose turn it is, and with it what a run has room for; waits for the first, and for the
- * others as long as is allowed and promises something. False: stopping, and none is left. */
+/* What a run has room for; waits for the first, and for the others as long as is allowed and
+ * promises something. False: stopping, and none is left. */
 static bool gather(struct detect *d, struct gathered *g)
 {
-    g->count = 0;
+    g->count = g->passed_count = g->waited_count = 0;
     pthread_mutex_lock(&d->lock);
-    while (!take_next(d, g) && !d->stopping)
+    bool expected;
+    while (expected = take_turns(d, g), g->count + g->passed_count == 0 && !d->stopping)
         pthread_cond_wait(&d->filled, &d->lock);
-    int room = looker_room(d->looker);
-    bool alone = g->count == 0 || !wants_look(g->items[0]) || g->items[0]->keep;
-    if (room > 1 && !alone) {
-        struct timespec until = in_us(detector_policy(d->params.detector)->batch_wait_us);
-        int rc = 0;
-        while (take_along(d, g, room) && !d->stopping && rc != ETIMEDOUT)
-            rc = pthread_cond_timedwait(&d->filled, &d->lock, &until);
+    struct timespec until = in_us(detector_policy(d->params.detector)->batch_wait_us);
+    int rc = 0;
+    while (expected && !d->stopping && rc != ETIMEDOUT) {
+        rc = pthread_cond_timedwait(&d->filled, &d->lock, &until);
+        expected = take_turns(d, g);
     }
     pthread_mutex_unlock(&d->lock);
-    return g->count > 0;
+    return g->count + g->passed_count > 0;
 }
 
-static void tell_emptied(struct detect *d, const struct gathered *g)
+static void pass_on(struct detect *d, struct observation *const *observations, int count)
 {
-    for (int i = 0; i < g->count; i++)
-        if (g->waited_for[i] && d->params.emptied)
-            d->params.emptied(d->params.sink_ctx, g->items[i]->camera);
+    for (int i = 0; i < count; i++)
+        d->params.sink(d->params.sink_ctx, observations[i]);
 }
 
 static void look(struct detect *d, const struct gathered *g)
@@ -179,13 +187,15 @@ static void detect_main(void *arg)
     struct detect *d = arg;
     struct gathered g;
     while (gather(d, &g)) {
-        tell_emptied(d, &g);
-        if (wants_look(g.items[0]))
+        for (int i = 0; i < g.waited_count && d->params.emptied; i++)
+            d->params.emptied(d->params.sink_ctx, g.waited[i]);
+        for (int i = 0; i < g.passed_count; i++)
+            if (g.passed[i]->gap)
+                looker_forget(d->looker, g.passed[i]->camera);
+        pass_on(d, g.passed, g.passed_count);
+        if (g.count > 0)
             look(d, &g);
-        else if (g.items[0]->gap)
-            looker_forget(d->looker, g.items[0]->camera);
-        for (int i = 0; i < g.count; i++)
-            d->params.sink(d->params.sink_ctx, g.items[i]);
+        pass_on(d, g.items, g.count);
     }
 }
 

@@ -12,7 +12,7 @@
 #define REST_US        (3 * US_PER_S) /* so long in its place, and nothing moves there */
 #define REST_IOU       0.75f
 #define SAME_IOU       0.15f
-#define SAME_DISTANCE  0.7f /* without overlap: centres closer than this many box sizes */
+#define SAME_DISTANCE  0.7f /* without overlap: centres closer than this share of its size */
 /* Room around what is looked for, in shares of its size: it may have moved on, and a model wants to
  * see something of what is around a thing. What moves may be an arm of somebody else unseen. */
 #define SPOT_ROOM   0.35f
@@ -266,11 +266,11 @@ static float fit(const struct spot *s, enum object_kind kind, struct box box, in
     float iou = MAX(box_iou(there, box), box_iou(s->box, box));
     if (iou >= SAME_IOU)
         return 1 + iou;
+    /* In shares of its longer side: who walks past is higher than wide. */
     struct point a = box_centre(there);
     struct point b = box_centre(box);
-    float x = (a.x - b.x) / MAX(MAX(box_width(there), box_width(box)), 1e-6f);
-    float y = (a.y - b.y) / MAX(MAX(box_height(there), box_height(box)), 1e-6f);
-    float distance = hypotf(x, y);
+    float size = MAX(MAX(box_width(there), box_height(there)), 1e-6f);
+    float distance = hypotf(a.x - b.x, a.y - b.y) / size;
     return distance < SAME_DISTANCE ? 1 - distance : 0;
 }
 

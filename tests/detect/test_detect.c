@@ -60,8 +60,10 @@ struct stage {
     struct detect *detect;
 };
 
-static void start_stage(struct stage *s, const struct detector_ops *ops, const char *model,
-                        int cameras, bool lossless)
+/* clock NULL: the real one. batch_wait_us: at most, for other cameras. */
+static void start_stage_with(struct stage *s, const struct detector_ops *ops, const char *model,
+                             int cameras, bool lossless, const struct clock *clock,
+                             int64_t batch_wait_us)
 {
     s->lossless = lossless;
     s->out = NEW(struct out);
@@ -71,21 +73,28 @@ static void start_stage(struct stage *s, const struct detector_ops *ops, const c
     struct detect_conf conf;
     opt_defaults(&detect_section, &conf);
     STR_COPY(conf.model, model);
+    conf.batch_wait_us = batch_wait_us;
     struct err err = {0};
     if (!detector_open(&conf, ops, &s->detector, &err))
         fail_msg("%s", err.msg);
     struct detect_params params = {.detector = s->detector,
                                    .cameras = cameras,
                                    .emptied = hear_emptied,
-                                   .clock = &clock_real,
+                                   .clock = clock ? clock : &clock_real,
                                    .sink = write_down,
                                    .sink_ctx = s->out};
     CHECK(detect_start(&params, &s->detect, &err));
 }
 
+static void start_stage(struct stage *s, const struct detector_ops *ops, const char *model,
+                        int cameras, bool lossless)
+{
+    start_stage_with(s, ops, model, cameras, lossless, NULL, 0);
+}
+
 static void stop_stage(struct stage *s)
 {
-    detect_stop(&s->detect);
+    detect_stop(&s->detect); /* again is fine */
     CHECK(!s->detect);
     detector_close(&s->detector);
     turnstile_done(&s->gate);
@@ -295,6 +304,144 @@ static void cameras_take_turns(void **state)
     stop_stage(&s);
 }
 
+/* Longer than a test may take: who waits for this waits in vain. */
+#define FOR_EVER (600 * US_PER_S)
+
+/* What came while the detector was busy is looked at in one run, in turn. */
+static void a_batch_takes_several_cameras(void **state)
+{
+    (void)state;
+    struct stage s;
+    start_stage_with(&s, &detector_gated, "batch", 5, false, NULL, 0);
+    push(&s, 0, 1, LOOK);
+    turnstile_wait_arrived(&s.gate, 1);
+    push(&s, 3, 1, LOOK);
+    push(&s, 0, 2, LOOK);
+    push(&s, 1, 1, LOOK);
+    turnstile_open(&s.gate, 4);
+    wait_out(s.out, 4);
+    check_out(&s, "a1! b1! d1! a2!");
+    CHECK_INT(detect_stats(s.detect).runs, 2);
+    CHECK_INT(detect_stats(s.detect).inferences, 4);
+    stop_stage(&s);
+}
+
+/* Five cameras are always ready, a run takes four: nobody is looked at twice before another is
+ * once. What needs no look has its turn as well. */
+static void batches_starve_nobody(void **state)
+{
+    (void)state;
+    enum { CAMERAS = 6, BEATS = 5, ROUNDS = 40 };
+    struct stage s;
+    start_stage_with(&s, &detector_gated, "batch", CAMERAS, false, NULL, 0);
+    push(&s, 0, 0, LOOK);
+    turnstile_wait_arrived(&s.gate, 1);
+    for (int round = 1; round <= ROUNDS; round++) {
+        for (int i = 0; i < CAMERAS; i++)
+            push(&s, i, round, i == BEATS ? BEAT : LOOK);
+        turnstile_open(&s.gate, round == 1 ? 1 : GATED_BATCH);
+        turnstile_wait_arrived(&s.gate, 1 + GATED_BATCH * round);
+    }
+    turnstile_open(&s.gate, GATED_BATCH * ROUNDS);
+    detect_stop(&s.detect);
+    int count[CAMERAS] = {0};
+    for (int i = 0; i < s.out->count; i++)
+        count[s.out->items[i].camera]++;
+    for (int i = 0; i < BEATS; i++)
+        CHECK_NEAR(count[i], ROUNDS * GATED_BATCH / 5.0, 2);
+    CHECK(count[BEATS] >= ROUNDS / 3);
+    stop_stage(&s);
+}
+
+/* Somebody else will want a look in a moment: that is waited for, but never by one alone. */
+static void who_is_active_is_waited_for(void **state)
+{
+    (void)state;
+    struct stage s;
+    start_stage_with(&s, &detector_gated, "batch", 3, false, NULL, FOR_EVER);
+    turnstile_open(&s.gate, 100);
+    push(&s, 0, 1, LOOK);
+    wait_out(s.out, 1);
+    push(&s, 1, 1, LOOK); /* waits for 0, which has just been active */
+    push(&s, 0, 2, LOOK);
+    wait_out(s.out, 3);
+    CHECK_INT(detect_stats(s.detect).runs, 2);
+    check_out(&s, "a1! b1! a2!");
+    /* Stopping waits for nobody. */
+    push(&s, 1, 2, LOOK);
+    detect_stop(&s.detect);
+    check_out(&s, "a1! b1! a2! b2!");
+    stop_stage(&s);
+}
+
+static void who_is_quiet_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct fake_clock clock;
+    fake_clock_init(&clock, 0, 0);
+    struct stage s;
+    start_stage_with(&s, &detector_gated, "batch", 2, false, &clock.clock, FOR_EVER);
+    push(&s, 0, 1, LOOK);
+    turnstile_wait_arrived(&s.gate, 1);
+    clock.now_us = 501 * US_PER_MS;
+    turnstile_open(&s.gate, 100);
+    wait_out(s.out, 1);
+    push(&s, 1, 1, LOOK);
+    wait_out(s.out, 2);
+    check_out(&s, "a1! b1!");
+    stop_stage(&s);
+}
+
+/* Which others a picture meets in a run is chance; what is to be kept must not depend on it. */
+static void what_is_kept_is_looked_at_alone(void **state)
+{
+    (void)state;
+    struct stage s;
+    start_stage_with(&s, &detector_gated, "batch", 3, true, NULL, FOR_EVER);
+    push(&s, 0, 1, LOOK);
+    turnstile_wait_arrived(&s.gate, 1);
+    push(&s, 1, 1, LOOK);
+    push(&s, 2, 1, LOOK);
+    turnstile_open(&s.gate, 100);
+    wait_out(s.out, 3);
+    check_out(&s, "a1! b1! c1!");
+    CHECK_INT(detect_stats(s.detect).runs, 3);
+    stop_stage(&s);
+}
+
+static void the_stale_are_not_looked_at(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model;
+        bool keep;
+        int64_t waited_us;
+        const char *expected;
+    } cases[] = {
+        {"", false, 2 * US_PER_S, "a1! b1! a2!"},
+        {"", false, 2 * US_PER_S + 1, "a1! b1 a2!"},
+        {"", true, 60 * US_PER_S, "a1! b1! a2!"},
+        {"batch", false, 2 * US_PER_S, "a1! b1! a2!"},
+        {"batch", false, 2 * US_PER_S + 1, "a1! b1 a2!"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fake_clock clock;
+        fake_clock_init(&clock, 0, 0);
+        struct stage s;
+        start_stage_with(&s, &detector_gated, cases[i].model, 2, cases[i].keep, &clock.clock, 0);
+        push(&s, 0, 1, LOOK);
+        turnstile_wait_arrived(&s.gate, 1);
+        push(&s, 1, 1, LOOK);
+        clock.now_us = cases[i].waited_us;
+        push(&s, 0, 2, LOOK);
+        turnstile_open(&s.gate, 100);
+        wait_out(s.out, 3);
+        check_out(&s, cases[i].expected);
+        CHECK_INT(detect_stats(s.detect).stale, !strstr(cases[i].expected, "b1!"));
+        stop_stage(&s);
+    }
+}
+
 static void stopping_finishes_what_is_in_the_slots(void **state)
 {
     (void)state;
@@ -379,6 +526,12 @@ int main(void)
         cmocka_unit_test(the_end_is_never_lost),
         cmocka_unit_test(lossless_keeps_everything_in_order),
         cmocka_unit_test(cameras_take_turns),
+        cmocka_unit_test(a_batch_takes_several_cameras),
+        cmocka_unit_test(batches_starve_nobody),
+        cmocka_unit_test(who_is_active_is_waited_for),
+        cmocka_unit_test(who_is_quiet_is_not_waited_for),
+        cmocka_unit_test(what_is_kept_is_looked_at_alone),
+        cmocka_unit_test(the_stale_are_not_looked_at),
         cmocka_unit_test(stopping_finishes_what_is_in_the_slots),
         cmocka_unit_test(a_failing_detector_is_no_absence),
         cmocka_unit_test(opening),

@@ -183,6 +183,122 @@ static void pixels_keep_their_places(void **state)
         }
 }
 
+/* Waves of different lengths, so that no two parts of the picture are alike. */
+static struct frame *waves(int width, int height)
+{
+    struct frame *f = frame_alloc(width, height);
+    assert_non_null(f);
+    for (int i = 0; i < 3; i++)
+        for (int y = 0; y < (i ? (height + 1) / 2 : height); y++)
+            for (int x = 0; x < (i ? (width + 1) / 2 : width); x++)
+                frame_plane_w(f, i)[y * f->stride[i] + x] =
+                    (uint8_t)(30 + (x * (7 + i) + y * (11 + 2 * i)) % 190);
+    return f;
+}
+
+/* The crop as a picture of its own. */
+static struct frame *copy_of(const struct frame *f, const struct crop *crop)
+{
+    struct frame *copy = frame_alloc(crop->width, crop->height);
+    assert_non_null(copy);
+    copy->bt709 = f->bt709;
+    for (int i = 0; i < 3; i++) {
+        int half = i > 0;
+        for (int y = 0; y < (crop->height + half) >> half; y++)
+            memcpy(frame_plane_w(copy, i) + (ptrdiff_t)y * copy->stride[i],
+                   f->plane[i] + (ptrdiff_t)((crop->y >> half) + y) * f->stride[i] +
+                       (crop->x >> half),
+                   (size_t)((crop->width + half) >> half));
+    }
+    return copy;
+}
+
+/* A part gives the same tensor, to the bit, as a picture that is nothing but that part. */
+static void a_part_is_a_picture(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct crop crop;
+    } cases[] = {
+        {"the size of the tensor", {100, 60, 64, 64}},
+        {"larger", {2, 4, 150, 150}},
+        {"exactly three times as large", {50, 8, 192, 192}},
+        {"wide", {0, 100, 333, 71}},
+        {"to the odd corner", {200, 150, 133, 71}},
+        {"smaller", {30, 30, 20, 40}},
+        {"all of it", {0, 0, 333, 221}},
+    };
+    AUTO(frame_unref) struct frame *f = waves(333, 221);
+    f->bt709 = true;
+    enum { SIDE = 64, FLOATS = 3 * SIDE * SIDE };
+    AUTO(free_ptr) float *part = xcalloc(FLOATS, sizeof(float));
+    AUTO(free_ptr) float *expected = xcalloc(FLOATS, sizeof(float));
+    struct letterbox_scratch scratch = {0};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct crop *crop = &cases[i].crop;
+        AUTO(frame_unref) struct frame *copy = copy_of(f, crop);
+        struct letterbox lb = letterbox_fit(crop->width, crop->height, SIDE, SIDE);
+        CHECK(letterbox_fill_crop(&lb, f, crop, part, &scratch));
+        fill(&lb, copy, expected);
+        if (memcmp(part, expected, FLOATS * sizeof(float)) != 0)
+            fail_msg("%s: differs from a picture of its own", cases[i].name);
+    }
+    letterbox_scratch_done(&scratch);
+}
+
+/* A brightness that grows with x says, in the tensor, from which column each pixel was taken. */
+static void pixels_of_a_part_keep_their_centres(void **state)
+{
+    (void)state;
+    static const struct crop crops[] = {
+        {100, 20, 128, 128}, {40, 40, 80, 80}, {20, 0, 200, 150}, {60, 30, 96, 96}};
+    enum { SIDE = 64 };
+    AUTO(frame_unref) struct frame *f = flat(256, 160, 0, 128, 128);
+    f->full_range = true;
+    for (int y = 0; y < f->height; y++)
+        for (int x = 0; x < f->width; x++)
+            frame_plane_w(f, 0)[y * f->stride[0] + x] = (uint8_t)x;
+    AUTO(free_ptr) float *tensor = xcalloc((size_t)3 * SIDE * SIDE, sizeof(float));
+    for (size_t i = 0; i < ARRAY_LEN(crops); i++) {
+        struct letterbox lb = letterbox_fit(crops[i].width, crops[i].height, SIDE, SIDE);
+        struct letterbox_scratch scratch = {0};
+        CHECK(letterbox_fill_crop(&lb, f, &crops[i], tensor, &scratch));
+        letterbox_scratch_done(&scratch);
+        double step = (double)crops[i].width / lb.scaled_width;
+        for (int x = 2; x < lb.scaled_width - 2; x++) {
+            double centre = crops[i].x + (x + 0.5) * step - 0.5;
+            CHECK_NEAR(255 * tensor[SIDE / 2 * SIDE + lb.pad_x + x], centre, 1);
+        }
+    }
+}
+
+static void crops(void **state)
+{
+    (void)state;
+    static const struct {
+        struct box region;
+        struct crop expected;
+    } cases[] = {
+        {{0, 0, 1, 1}, {0, 0, 1921, 1081}},
+        {{320 / 1921.0f, 320 / 1081.0f, 640 / 1921.0f, 640 / 1081.0f}, {320, 320, 320, 320}},
+        {{321.5f / 1921, 321 / 1081.0f, 640 / 1921.0f, 640.2f / 1081}, {320, 320, 320, 321}},
+        {{0.9999f, 0.9999f, 1, 1}, {1920, 1080, 1, 1}},
+        {{-1, -1, 2, 2}, {0, 0, 1921, 1081}},
+        {{1, 1, 1, 1}, {1920, 1080, 1, 1}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct crop crop = crop_of(cases[i].region, 1921, 1081);
+        if (memcmp(&crop, &cases[i].expected, sizeof crop) != 0)
+            fail_msg("case %zu: %d,%d %dx%d", i, crop.x, crop.y, crop.width, crop.height);
+        struct box all = crop_unmap(&crop, 1921, 1081, BOX_WHOLE);
+        CHECK_NEAR(all.x0 * 1921, crop.x, 0.01);
+        CHECK_NEAR(all.y0 * 1081, crop.y, 0.01);
+        CHECK_NEAR(all.x1 * 1921, crop.x + crop.width, 0.01);
+        CHECK_NEAR(all.y1 * 1081, crop.y + crop.height, 0.01);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +307,9 @@ int main(void)
         cmocka_unit_test(colours),
         cmocka_unit_test(margins_are_grey_whatever_was_there),
         cmocka_unit_test(pixels_keep_their_places),
+        cmocka_unit_test(a_part_is_a_picture),
+        cmocka_unit_test(pixels_of_a_part_keep_their_centres),
+        cmocka_unit_test(crops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

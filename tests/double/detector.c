@@ -1,5 +1,7 @@
 #include "double/detector.h"
 
+#include "detect/letterbox.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,36 +21,43 @@ static bool bright_open(void *priv, const struct detect_conf *conf, struct err *
     return true;
 }
 
-/* Columns and rows of what is bright: half-open, empty when x0 >= x1. */
-static void find_bright(const struct frame *frame, int *x0, int *y0, int *x1, int *y1)
+/* Columns and rows of what is bright in a part: half-open, empty when x0 >= x1. */
+static void find_bright(const struct frame *frame, const struct crop *part, int *x0, int *y0,
+                        int *x1, int *y1)
 {
     *x0 = frame->width, *y0 = frame->height, *x1 = *y1 = 0;
-    for (int y = 0; y < frame->height; y++)
-        for (int x = 0; x < frame->width; x++)
+    for (int y = part->y; y < part->y + part->height; y++)
+        for (int x = part->x; x < part->x + part->width; x++)
             if (frame->plane[0][(ptrdiff_t)y * frame->stride[0] + x] > BRIGHT) {
                 *x0 = MIN(*x0, x), *x1 = MAX(*x1, x + 1);
                 *y0 = MIN(*y0, y), *y1 = MAX(*y1, y + 1);
             }
 }
 
-static bool bright_run(void *priv, struct look *looks, int count, struct err *err)
+static void look_for_bright(struct look *look)
 {
-    ASSERT(count == 1);
-    const struct frame *frame = looks->frame;
-    struct detections *ret = looks->ret;
-    const struct bright *b = priv;
-    if (b->fails)
-        return err_set(err, ERR_INTERNAL, "the double was told to fail");
+    const struct frame *frame = look->frame;
+    struct detections *ret = look->ret;
+    struct crop part = crop_of(look->region, frame->width, frame->height);
     int x0, y0, x1, y1;
-    find_bright(frame, &x0, &y0, &x1, &y1);
+    find_bright(frame, &part, &x0, &y0, &x1, &y1);
     if (x0 >= x1)
-        return true;
+        return;
     float w = (float)frame->width, h = (float)frame->height;
     ret->items[ret->count++] = (struct detection){
         .box = {(float)x0 / w, (float)y0 / h, (float)x1 / w, (float)y1 / h},
         .score = BRIGHT_SCORE,
         .label = "person",
     };
+}
+
+static bool bright_run(void *priv, struct look *looks, int count, struct err *err)
+{
+    const struct bright *b = priv;
+    if (b->fails)
+        return err_set(err, ERR_INTERNAL, "the double was told to fail");
+    for (int i = 0; i < count; i++)
+        look_for_bright(&looks[i]);
     return true;
 }
 
@@ -74,31 +83,62 @@ const struct detector_ops detector_bright = {
     .close = nothing_to_close,
 };
 
+static void tiled_describe(const void *priv, struct detector_info *ret)
+{
+    bright_describe(priv, ret);
+    ret->width = ret->height = TILE_SIDE;
+    ret->batch = TILE_BATCH;
+}
+
+const struct detector_ops detector_tiled = {
+    .name = "tiled",
+    .priv_size = sizeof(struct bright),
+    .open = bright_open,
+    .run = bright_run,
+    .describe = tiled_describe,
+    .close = nothing_to_close,
+};
+
+struct gated {
+    int batch;
+};
+
 static bool gated_open(void *priv, const struct detect_conf *conf, struct err *err)
 {
-    (void)priv, (void)conf, (void)err;
+    (void)err;
+    struct gated *g = priv;
+    g->batch = strcmp(conf->model, "batch") == 0 ? GATED_BATCH : 1;
     return true;
 }
 
 static bool gated_run(void *priv, struct look *looks, int count, struct err *err)
 {
-    (void)priv, (void)count, (void)err;
+    (void)priv, (void)err;
     struct turnstile *turnstile = looks->frame->backing;
     pthread_mutex_lock(&turnstile->lock);
-    int look = turnstile->arrived++;
+    turnstile->arrived += count;
+    int last = turnstile->arrived;
     pthread_cond_broadcast(&turnstile->changed);
-    while (look >= turnstile->allowed)
+    while (last > turnstile->allowed)
         pthread_cond_wait(&turnstile->changed, &turnstile->lock);
     pthread_mutex_unlock(&turnstile->lock);
     return true;
 }
 
+static void gated_describe(const void *priv, struct detector_info *ret)
+{
+    const struct gated *g = priv;
+    STR_COPY(ret->name, "gated");
+    STR_COPY(ret->backend, "double");
+    ret->batch = g->batch;
+}
+
 const struct detector_ops detector_gated = {
     .name = "gated",
-    .priv_size = 1,
+    .priv_size = sizeof(struct gated),
     .open = gated_open,
     .run = gated_run,
-    .describe = bright_describe,
+    .describe = gated_describe,
     .close = nothing_to_close,
 };
 

@@ -10,8 +10,16 @@
  * open. */
 extern const struct detector_ops detector_bright;
 
+/* The same, but it sees only the look's region, as a model with an input of 64x64 does, and takes 3
+ * looks at once. With the model name "fail" every run fails. */
+extern const struct detector_ops detector_tiled;
+#define TILE_SIDE  64
+#define TILE_BATCH 3
+
 /* Stops at every look until the test lets it go on, so that the stage's slots can be filled behind
- * it. The frames given to it must come from turnstile_frame. */
+ * it. The frames given to it must come from turnstile_frame. With the model name "batch" it takes
+ * GATED_BATCH looks at once. */
+#define GATED_BATCH 4
 extern const struct detector_ops detector_gated;
 
 struct turnstile {
