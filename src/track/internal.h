@@ -22,18 +22,22 @@ struct follow {
     float best_quality;
     int64_t picture_us;
     bool matched; /* in the observation at hand */
+    bool gone;    /* another one turned out to be the same; ends with the next push */
 
     /* rest.c */
     int moved_sightings; /* in a row, away from where it was first seen */
     struct box first_box;
     struct box rest_box; /* where it has been resting */
     int64_t rest_since_us;
+    struct box usual_box;    /* parked: its place over many minutes, as it is remembered */
     struct box mean_box;     /* of its latest sightings */
     int left_rest_sightings; /* in a row, away from rest_box */
     struct box left_box;     /* parked: the first of them */
     int64_t left_us;
     int farther_sightings; /* parked: in a row, clearly farther off than left_box */
-    struct point off; /* parked: its middle from that of rest_box, in the observation at hand */
+    struct point off;    /* parked: its middle from that of rest_box, in the observation at hand */
+    struct point jumped; /* parked: by how much its place did, lately; last at jumped_us */
+    int64_t jumped_us;
     struct uuid parked_id; /* in the memory; zero: none */
     int64_t stayed_us;     /* parked: last seen in its place */
     int64_t kept_us;       /* told to the memory */
@@ -51,12 +55,12 @@ struct tracker {
 void rest_start(struct tracker *t, struct follow *f, const struct detection *d,
                 const struct observation *o);
 /* A sighting. */
-void rest_watch(struct tracker *t, struct follow *f, const struct sighting *now,
-                const struct observation *o);
+void rest_watch(struct tracker *t, struct follow *f, const struct detection *d,
+                const struct sighting *now, const struct observation *o);
 /* After all sightings of an observation: who drives off, who parks. */
 void rest_decide(struct tracker *t, const struct observation *o);
 /* The camera was turned by this much. */
-void rest_shift(struct tracker *t, struct follow *f, float x, float y);
+void rest_shift(struct tracker *t, float x, float y);
 /* Between two stills: whether it can still be the same one. */
 bool rest_spans(const struct tracker *t, const struct follow *f, const struct detection *d,
                 const struct observation *o);

@@ -17,8 +17,8 @@
 #define GOOD_SHIFT  0.2f
 #define WEAK_IOU    0.4f
 #define WEAK_SHIFT  0.3f
-#define WEAK_INSIDE 0.8f /* of the smaller box lies in the larger one */
-#define WEAK_PART   0.2f /* which is at least this much of it */
+#define WEAK_INSIDE 0.8f  /* of the smaller box lies in the larger one */
+#define WEAK_PART   0.25f /* which is at least this much of it */
 #define POOR_IOU    0.25f
 
 /* Correlation. Measured on the rendered street, one car by day and by night, and different cars at
@@ -154,7 +154,7 @@ static enum place_fit place_fit(struct box usual, struct box now)
                 smaller >= WEAK_PART * larger;
     if (iou >= GOOD_IOU && shift <= GOOD_SHIFT)
         return PLACE_GOOD;
-    if (shift <= WEAK_SHIFT && (iou >= WEAK_IOU || part))
+    if (part || (shift <= WEAK_SHIFT && iou >= WEAK_IOU))
         return PLACE_WEAK;
     return iou >= POOR_IOU ? PLACE_POOR : PLACE_NONE;
 }

@@ -13,12 +13,14 @@
 /* Pictures hours apart show no course: what is this far off its place has been driven. */
 #define STILL_SHIFT 0.35f
 #define MEAN_WEIGHT 0.25f
-#define USUAL_US    (60 * US_PER_S) /* a usual place follows what is seen there this slowly */
+#define USUAL_US    (600 * US_PER_S) /* a usual place follows what is seen there this slowly */
 #define USUAL_MAX   0.1f
+#define USUAL_IOU   0.3f /* below, it is half hidden */
 #define KEEP_US     (60 * US_PER_S)
 /* A person or an animal that stands this long is a statue, a scarecrow, or asleep. */
 #define LIVING_PARKS_US (600 * US_PER_S)
 #define REPLACED_IOU    0.6f
+#define JUMP_US         (600 * US_PER_S) /* after that a place did not jump with a turn told now */
 /* Displacements that agree this well are the camera's. */
 #define TOGETHER_MIN   0.01f
 #define TOGETHER_SHARE 0.3f
@@ -64,7 +66,7 @@ static const struct parked *recall(const struct tracker *t, const struct detecti
 
 static struct detection usual(const struct follow *f)
 {
-    struct detection d = {.box = f->rest_box, .score = f->live.track.last.score};
+    struct detection d = {.box = f->usual_box, .score = f->live.track.last.score};
     STR_COPY(d.label, f->live.track.label);
     return d;
 }
@@ -91,6 +93,7 @@ static bool may_park(const struct follow *f, int64_t now_us)
 
 static void park(struct tracker *t, struct follow *f, const struct observation *o)
 {
+    f->usual_box = f->rest_box;
     struct detection d = usual(f);
     const struct parked *before = recall(t, &d, o);
     f->parked_id = f->live.track.id;
@@ -100,6 +103,7 @@ static void park(struct tracker *t, struct follow *f, const struct observation *
         memory_forget(t->params.memory,
                       &before->id); /* it left unseen: somebody came in its place */
     f->live.parked = true;
+    f->jumped = (struct point){0};
     f->stayed_us = o->pts_us;
     f->left_rest_sightings = f->farther_sightings = 0;
     keep(t, f, o);
@@ -118,27 +122,37 @@ static void drive_off(struct tracker *t, struct follow *f, int64_t now_us)
     f->left_rest_sightings = 0;
 }
 
+static void adopt(struct follow *f, const struct parked *known)
+{
+    f->first_box = f->rest_box = f->usual_box = f->mean_box = known->box;
+    f->parked_id = known->id;
+    f->live.parked = f->live.track.stationary = true;
+    f->moved_sightings = f->left_rest_sightings = f->farther_sightings = 0;
+    f->jumped = (struct point){0};
+}
+
 void rest_start(struct tracker *t, struct follow *f, const struct detection *d,
                 const struct observation *o)
 {
     const struct parked *known = recall(t, d, o);
-    f->first_box = f->rest_box = f->mean_box = known ? known->box : d->box;
-    f->rest_since_us = o->pts_us;
-    f->stayed_us = o->pts_us;
+    f->first_box = f->rest_box = f->mean_box = d->box;
+    f->rest_since_us = f->stayed_us = o->pts_us;
     f->kept_us = TIME_UNKNOWN;
     f->live.moved = o->still && !known; /* the camera itself noticed something */
-    if (!known)
-        return;
-    f->parked_id = known->id;
-    f->live.parked = f->live.track.stationary = true;
+    if (known)
+        adopt(f, known);
 }
 
 /* -- a sighting -- */
 
-void rest_watch(struct tracker *t, struct follow *f, const struct sighting *now,
-                const struct observation *o)
+void rest_watch(struct tracker *t, struct follow *f, const struct detection *d,
+                const struct sighting *now, const struct observation *o)
 {
     struct live_track *live = &f->live;
+    /* It may have begun with a flash beside it, or with a box that was not recognised. */
+    const struct parked *known = live->parked || live->moved ? NULL : recall(t, d, o);
+    if (known)
+        adopt(f, known);
     f->mean_box = box_mix(f->mean_box, now->box, o->still ? 1 : MEAN_WEIGHT);
     if (live->parked)
         return; /* rest_decide: it depends on the others */
@@ -163,20 +177,56 @@ void rest_watch(struct tracker *t, struct follow *f, const struct sighting *now,
 
 /* -- all of an observation -- */
 
+static bool goes_with(const struct follow *f, const struct follow *g)
+{
+    float tolerance = MAX(TOGETHER_MIN, TOGETHER_SHARE * hypotf(f->off.x, f->off.y));
+    return hypotf(g->off.x - f->off.x, g->off.y - f->off.y) <= tolerance;
+}
+
+static void note_jump(struct follow *f, struct point by, int64_t now_us)
+{
+    bool lately = now_us - f->jumped_us <= JUMP_US;
+    f->jumped.x = by.x + (lately ? f->jumped.x : 0);
+    f->jumped.y = by.y + (lately ? f->jumped.y : 0);
+    f->jumped_us = now_us;
+}
+
 /* Whether most of what else is parked is off its place by as much: then the camera moved. */
 static bool camera_swings(const struct tracker *t, const struct follow *f)
 {
-    float tolerance = MAX(TOGETHER_MIN, TOGETHER_SHARE * hypotf(f->off.x, f->off.y));
     int together = 0, apart = 0;
     for (int i = 0; i < t->count; i++) {
         const struct follow *g = t->follows[i];
         if (g == f || !g->matched || !g->live.parked)
             continue;
-        bool same = hypotf(g->off.x - f->off.x, g->off.y - f->off.y) <= tolerance;
+        bool same = goes_with(f, g);
         together += same;
         apart += !same;
     }
     return together > apart;
+}
+
+/* All places move with it at once; one that did so alone would look like one that drives. */
+static void swing(struct tracker *t, const struct follow *f, const struct observation *o)
+{
+    const struct follow by = *f; /* it is among those that change */
+    for (int i = 0; i < t->count; i++) {
+        struct follow *g = t->follows[i];
+        if (!g->matched || !g->live.parked || !goes_with(&by, g))
+            continue;
+        g->usual_box = box_shifted(g->usual_box, g->off.x, g->off.y);
+        g->rest_box = g->live.track.last.box;
+        note_jump(g, g->off, o->pts_us);
+        g->off = (struct point){0};
+        g->left_rest_sightings = g->farther_sightings = 0;
+        keep(t, g, o);
+    }
+}
+
+/* How far off it is. A detector in two minds about a place has two, and both are the object's. */
+static float off_place(const struct follow *f, struct box now)
+{
+    return MIN(place_shift(f->rest_box, now), place_shift(f->usual_box, now));
 }
 
 /* Seen where it belongs. */
@@ -186,8 +236,8 @@ static void stay(struct tracker *t, struct follow *f, const struct observation *
     f->left_rest_sightings = f->farther_sightings = 0;
     float weight = MIN((float)(o->pts_us - f->stayed_us) / (float)USUAL_US, USUAL_MAX);
     f->stayed_us = o->pts_us;
-    if (box_iou(f->rest_box, now) > 0.5f) /* else it is half hidden */
-        f->rest_box = box_mix(f->rest_box, now, weight);
+    if (box_iou(f->usual_box, now) > USUAL_IOU)
+        f->usual_box = box_mix(f->usual_box, now, weight);
     if (f->live.confirmed && (f->kept_us == TIME_UNKNOWN || o->pts_us - f->kept_us >= KEEP_US))
         keep(t, f, o);
 }
@@ -200,12 +250,16 @@ static void stray(struct tracker *t, struct follow *f, const struct observation 
         f->left_box = f->mean_box = now;
         f->left_us = o->pts_us;
     }
-    bool farther = shift > place_shift(f->rest_box, f->left_box) + MOVED_SHIFT;
+    bool farther = shift > off_place(f, f->left_box) + MOVED_SHIFT;
     f->farther_sightings = farther ? f->farther_sightings + 1 : 0;
     bool course = o->still || f->farther_sightings >= FARTHER_SIGHTINGS;
-    if (course && !camera_swings(t, f)) {
+    if (course && camera_swings(t, f)) {
+        swing(t, f, o);
+    } else if (course) {
         drive_off(t, f, o->pts_us);
-    } else if (course || (!farther && o->pts_us - f->left_us >= rest_time(t, f))) {
+    } else if (!farther && o->pts_us - f->left_us >= rest_time(t, f)) {
+        struct point from = box_centre(f->rest_box), to = box_centre(f->mean_box);
+        note_jump(f, (struct point){to.x - from.x, to.y - from.y}, o->pts_us);
         f->rest_box = f->mean_box;
         f->left_rest_sightings = f->farther_sightings = 0;
         keep(t, f, o);
@@ -226,7 +280,7 @@ void rest_decide(struct tracker *t, const struct observation *o)
         struct follow *f = t->follows[i];
         if (!f->matched || !f->live.parked)
             continue;
-        float shift = place_shift(f->rest_box, f->live.track.last.box);
+        float shift = off_place(f, f->live.track.last.box);
         if (shift <= limit)
             stay(t, f, o);
         else
@@ -236,26 +290,74 @@ void rest_decide(struct tracker *t, const struct observation *o)
 
 /* -- the camera turned, pictures of their own -- */
 
-void rest_shift(struct tracker *t, struct follow *f, float x, float y)
+static void shift(struct tracker *t, struct follow *f, float x, float y)
 {
     struct box last = f->live.track.last.box;
-    /* Looks between the turn and the news of it may have moved its place already. */
-    if (box_iou(box_shifted(f->rest_box, x, y), last) >= box_iou(f->rest_box, last)) {
-        f->rest_box = box_shifted(f->rest_box, x, y);
-        f->left_rest_sightings = f->farther_sightings = 0;
-    }
+    int64_t last_us = f->live.track.last.pts_us;
     f->first_box = box_shifted(f->first_box, x, y);
-    f->moved_sightings = 0;
+    f->moved_sightings = f->left_rest_sightings = f->farther_sightings = 0;
+    f->velocity = (struct box){0};
     for (int i = 0; i < LINES_MAX; i++) {
         f->clear[i].x += x;
         f->clear[i].y += y;
     }
-    f->velocity = (struct box){0};
-    if (!f->live.parked || !t->params.memory || !f->live.confirmed)
+    if (!f->live.parked) {
+        f->first_box = f->rest_box = f->matched ? last : box_shifted(f->rest_box, x, y);
+        return;
+    }
+    /* Looks between the turn and the news of it may have moved its place already. */
+    bool lately = last_us - f->jumped_us <= JUMP_US;
+    bool there = lately && hypotf(f->jumped.x - x, f->jumped.y - y) <=
+                               MAX(TOGETHER_MIN, TOGETHER_SHARE * hypotf(x, y));
+    f->rest_box = there ? f->rest_box : box_shifted(f->rest_box, x, y);
+    f->usual_box = there ? f->rest_box : box_shifted(f->usual_box, x, y);
+    f->jumped = (struct point){0};
+    if (!t->params.memory || !f->live.confirmed)
         return;
     struct detection d = usual(f);
     memory_keep(t->params.memory, &f->parked_id,
                 &(struct memory_sight){&d, NULL, f->live.track.last.wall_us});
+}
+
+/* A parked one that was lost by the turn, and what was taken for somebody else where it is now. */
+static void unite(struct tracker *t, struct follow *lost, struct follow *found, struct point by)
+{
+    lost->gone = true;
+    if (found->live.parked && t->params.memory)
+        memory_forget(t->params.memory, &lost->parked_id);
+    if (!found->live.parked) {
+        found->parked_id = lost->parked_id;
+        found->stayed_us = lost->stayed_us;
+        found->kept_us = TIME_UNKNOWN;
+        found->rest_box = found->live.track.last.box;
+        found->live.parked = found->live.track.stationary = true;
+    }
+    found->jumped = by;
+    found->jumped_us = found->live.track.last.pts_us;
+    lost->parked_id = (struct uuid){0};
+}
+
+static void find_lost(struct tracker *t, struct follow *lost, struct point by)
+{
+    struct box to = box_shifted(lost->rest_box, by.x, by.y);
+    for (int i = 0; i < t->count; i++) {
+        struct follow *f = t->follows[i];
+        if (!f->matched || f->live.moving || f->live.kind != lost->live.kind ||
+            box_iou(f->live.track.last.box, to) < REPLACED_IOU)
+            continue;
+        unite(t, lost, f, by);
+        return;
+    }
+}
+
+void rest_shift(struct tracker *t, float x, float y)
+{
+    for (int i = 0; i < t->count; i++)
+        if (t->follows[i]->live.parked && !t->follows[i]->matched)
+            find_lost(t, t->follows[i], (struct point){x, y});
+    for (int i = 0; i < t->count; i++)
+        if (!t->follows[i]->gone)
+            shift(t, t->follows[i], x, y);
 }
 
 bool rest_spans(const struct tracker *t, const struct follow *f, const struct detection *d,

@@ -124,8 +124,8 @@ static float fit(const struct tracker *t, const struct follow *f, const struct d
     float iou = MAX(box_iou(f->predicted, d->box), box_iou(f->live.track.last.box, d->box));
     if (iou >= least_iou)
         return 1 + iou;
-    if (weak)
-        return 0;
+    if (weak || (f->live.parked && f->left_rest_sightings == 0))
+        return 0; /* what is parked does not jump */
     struct point a = box_centre(f->predicted);
     struct point b = box_centre(d->box);
     float size_x = MAX(box_width(f->predicted), box_width(d->box));
@@ -283,7 +283,7 @@ static void sight(struct tracker *t, struct follow *f, const struct detection *d
     learn_velocity(f, &now);
     visit_zones(t, f, &now);
     cross_lines(t, f, &now);
-    rest_watch(t, f, &now, o);
+    rest_watch(t, f, d, &now, o);
     vote(f, d);
     live->track.last = now;
     live->track.confidence = MAX(live->track.confidence, d->score);
@@ -415,7 +415,7 @@ static void begin_push(struct tracker *t, const struct observation *o)
     for (int i = 0; i < t->count; i++) {
         struct follow *f = t->follows[i];
         f->live.seen = f->matched = false;
-        f->live.ended = o->end || t->turned || lost_in_gap(t, f, o);
+        f->live.ended = o->end || t->turned || f->gone || lost_in_gap(t, f, o);
         if (o->analysed)
             predict(f, o->pts_us);
         f->live.looked = looked_for(f, o);
@@ -453,6 +453,6 @@ void tracker_view_moved(struct tracker *t, float x, float y, bool known)
     if (t->params.memory)
         memory_shift(t->params.memory, x, y, known);
     t->turned |= !known;
-    for (int i = 0; known && i < t->count; i++)
-        rest_shift(t, t->follows[i], x, y);
+    if (known)
+        rest_shift(t, x, y);
 }
