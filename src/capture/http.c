@@ -185,7 +185,9 @@ static bool fill(struct http *h, bool *ret_end, struct err *err)
     int rc = avio_read_partial(h->io, h->buffer, sizeof h->buffer);
     if (should_give_up(h))
         return fail(h, AVERROR_EXIT, "connection lost", err);
-    if (rc == AVERROR_EOF || rc == 0) {
+    /* libavformat calls it an error when an answer of unknown length ends, as it must some time. */
+    bool unknown = rc == AVERROR(EIO) && avio_size(h->io) < 0;
+    if (rc == AVERROR_EOF || rc == 0 || unknown) {
         *ret_end = true;
         return false;
     }

@@ -127,6 +127,8 @@ static int target_find(struct target *t, const char *url)
     for (size_t i = 0; i < ARRAY_LEN(usual_ports) && t->port <= 0; i++)
         if (strcasecmp(scheme, usual_ports[i].scheme) == 0)
             t->port = usual_ports[i].port;
+    if (t->port > 65535)
+        return EAI_SERVICE;
     char port[8];
     snprintf(port, sizeof port, "%d", t->port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
