@@ -9,7 +9,7 @@
 #define PACKETS_PER_TURN 4
 
 /* An idle camera's packets wait in the queue for the next key frame, so as not to wake a worker for
- * each; but not more than these. */
+ * each; but not more than these, of which the live queue holds several times as many. */
 #define QUIET_PACKETS_MAX 64
 
 static int64_t packet_bytes(const struct packet *packet)
@@ -46,8 +46,8 @@ void vision_receive(void *ctx, struct packet *packet)
     }
     if (packet->av)
         packet->large = size_hint_push(&c->sizes, packet_bytes(packet), packet->key);
-    bool quiet = packet->av && !packet->key && !packet->large && gate_is_idle(c->gate) &&
-                 queue_stats(c->packets).depth < QUIET_PACKETS_MAX;
+    bool quiet = c->pipeline->params.realtime && packet->av && !packet->key && !packet->large &&
+                 gate_is_idle(c->gate) && queue_stats(c->packets).depth < QUIET_PACKETS_MAX;
     count(&c->queued_bytes, packet_bytes(packet));
     queue_push(c->packets, packet);
     if (!quiet)

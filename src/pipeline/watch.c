@@ -5,8 +5,8 @@
 /* A frame nobody looks at is passed on this often: time goes on, the page stays fresh. */
 #define HEARTBEAT_US (500 * US_PER_MS)
 
-/* Everything is decoded for this long after a key frame that differed: until the stream itself shows
- * movement, which the gate of motion holds on to by its own hold. */
+/* Everything is decoded for this long after a key frame that differed: until the stream itself
+ * shows movement, which the gate of motion holds on to by its own hold. */
 #define AWAKE_US  (2 * US_PER_S)
 #define LINGER_US (1 * US_PER_S)
 
