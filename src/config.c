@@ -28,8 +28,9 @@ const struct section camera_section = {
 static const struct opt config_rows[] = {
     {"log_level", OPT_ENUM(struct config, log_level, log_level_names), .def = "info",
      .flags = OPT_LIVE, .help = "How much is written to the log."},
-    {"cameras", OPT_MAP(struct config, cameras, &camera_section, CAMERAS_MAX),
-     .flags = OPT_REQUIRED | OPT_LIVE, .help = "The cameras, each below a name of your choice."},
+    {"cameras", OPT_MAP(struct config, cameras, &camera_section, CAMERAS_MAX), .flags = OPT_LIVE,
+     .help = "The cameras, each below a name of your choice."},
+    {"uploads", OPT_GROUP(struct config, uploads, &uploads_section), .flags = OPT_LIVE},
     {"decode", OPT_GROUP(struct config, decode, &decode_section), .flags = OPT_LIVE},
     {"detect", OPT_GROUP(struct config, detect, &detect_section), .flags = OPT_LIVE},
     {"track", OPT_GROUP(struct config, track, &track_section), .flags = OPT_LIVE},
@@ -69,7 +70,7 @@ static bool check_config(const void *section, const char **ret_at, struct err *e
 {
     const struct config *config = section;
     *ret_at = "cameras";
-    if (config->cameras.count == 0) {
+    if (config->cameras.count == 0 && !config->uploads.path[0]) {
         err_set(err, ERR_INVALID, "there is no camera");
         err_hint(err,
                  "write a name of your choice below 'cameras:', and 'url: ...' below the name");

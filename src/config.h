@@ -5,6 +5,7 @@
 #include "base/conf/conf.h"
 #include "batch/batch.h"
 #include "capture/capture.h"
+#include "capture/inbox.h"
 #include "decode/decode.h"
 #include "detect/detect.h"
 #include "gate/gate.h"
@@ -36,6 +37,7 @@ struct config {
     struct track_conf track;
     struct batch_conf batch;
     struct risk_conf risk;
+    struct uploads_conf uploads;
     struct opt_map cameras; /* struct camera_conf */
 };
 extern const struct section config_section;

@@ -4,6 +4,7 @@
 #include "base/pool.h"
 #include "base/queue.h"
 #include "batch/batch.h"
+#include "capture/inbox.h"
 #include "decode/decode.h"
 #include "gate/gate.h"
 #include "gate/hint.h"
@@ -84,17 +85,20 @@ struct pipeline {
     struct queue *news;         /* scene -> risk */
     struct thread *scene, *risk;
     struct scorer *scorer; /* risk thread only */
+    struct inbox *inbox;
 
     atomic_int camera_count; /* grows when an upload folder appears */
     atomic_bool stopping;
     atomic_llong scene_us, risk_us;
 
+    /* inbox thread only, until it has been joined */
+    struct camera_conf *found[CAMERAS_MAX]; /* of upload folders; owned */
+    int found_count;
+
     pthread_mutex_t lock;
     pthread_cond_t ended_changed;
     /* protected by lock */
-    int ended;                              /* inputs */
-    struct camera_conf *found[CAMERAS_MAX]; /* of upload folders; owned */
-    int found_count;
+    int ended; /* inputs */
 };
 
 /* vision.c. capture's door, on the capture thread; takes the packet. */

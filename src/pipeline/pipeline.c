@@ -205,13 +205,44 @@ static bool start_stages(struct pipeline *p, struct err *err)
            detect_start(&detect, &p->detect, err);
 }
 
+/* inbox_found_fn: a folder of uploads. One that a camera of the configuration is named after, or
+ * that was there before, is no news. */
+static bool add_camera(void *ctx, const char *name, const char *path, struct err *err)
+{
+    struct pipeline *p = ctx;
+    int index = pipeline_count(p);
+    for (int i = 0; i < index; i++)
+        if (strcmp(p->cameras[i].conf->name, name) == 0)
+            return true;
+    if (index == CAMERAS_MAX)
+        return err_set(err, ERR_EXHAUSTED, "there are %d cameras already", CAMERAS_MAX);
+    struct camera_conf *conf = NEW(struct camera_conf);
+    opt_defaults(&camera_section, conf);
+    STR_COPY(conf->name, name);
+    snprintf(conf->capture.url, sizeof conf->capture.url, "folder:%s", path);
+    conf->capture.after = p->params.config->uploads.after;
+    p->found[p->found_count++] = conf;
+    init_camera(p, index, conf);
+    bool ok = start_capture(&p->cameras[index], err);
+    atomic_store_explicit(&p->camera_count, index + 1, memory_order_release);
+    return ok;
+}
+
 static bool start_inputs(struct pipeline *p, struct err *err)
 {
     const struct config *config = p->params.config;
     for (int i = 0; i < config->cameras.count; i++)
         if (!start_capture(&p->cameras[i], err))
             return false;
-    return true;
+    if (!p->params.realtime || !config->uploads.path[0])
+        return true;
+    struct inbox_params inbox = {
+        .conf = &config->uploads,
+        .log = log_child(&p->params.log, "uploads"),
+        .found = add_camera,
+        .ctx = p,
+    };
+    return inbox_start(&inbox, &p->inbox, err);
 }
 
 bool pipeline_start(const struct pipeline_params *params, struct pipeline **ret, struct err *err)
@@ -283,6 +314,8 @@ bool pipeline_stop(struct pipeline **pipeline)
     if (!p)
         return true;
     atomic_store_explicit(&p->stopping, true, memory_order_relaxed);
+    inbox_stop(p->inbox);
+    inbox_join(&p->inbox); /* no new cameras from here on */
     bool clean = stop_captures(p) == 0;
     if (p->vision)
         pool_join(p->vision);
