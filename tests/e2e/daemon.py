@@ -38,15 +38,15 @@ class Lines:
 class Camera:
     """rtsp_server.py, serving a clip to one user."""
 
-    def __init__(self, clip, user, password, scheme):
-        self.clip, self.user, self.password, self.scheme = clip, user, password, scheme
+    def __init__(self, clip, user, password, scheme, more=()):
+        self.clip, self.user, self.password, self.scheme, self.more = clip, user, password, scheme, more
         self.port, self.process = 0, None
         self.start()
 
     def start(self):
         """Again at the same port, if there was one before."""
         command = [CAMERA_PYTHON, os.path.join(HERE, 'rtsp_server.py'), self.clip, '--port', str(self.port),
-                   '--scheme', self.scheme, '--user', self.user]
+                   '--scheme', self.scheme, '--user', self.user, *self.more]
         self.process = spawn(command, stdin=subprocess.PIPE)
         self.process.stdin.write(self.password + '\n')
         self.process.stdin.flush()

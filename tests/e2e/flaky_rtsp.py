@@ -77,7 +77,7 @@ class Connection:
         self.playing = None
         self.ssrc = random.getrandbits(32)
         self.sequence = random.getrandbits(16)
-        self.base = random.getrandbits(32)
+        self.base = random.getrandbits(32) if camera.first_stamp is None else camera.first_stamp
         self.packets = self.octets = 0
         self.kept_alive = 0
 
@@ -196,6 +196,7 @@ class Camera:
         self.fault = None
         self.keyless = False  # no key frames
         self.clock_s = 0      # how far its clock is ahead
+        self.first_stamp = None  # of RTP; else anything
         self.session_s = 60
         self.connections = set()
         self.listener, self.port = None, 0

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""A camera for tests: serves the H.264 of one clip over RTSP, over and over, to who knows the password.
+"""A camera for tests: serves the video of one clip over RTSP, over and over, to who knows the password.
 
-    rtsp_server.py CLIP [--port N] [--scheme basic|digest] [--user U]
+    rtsp_server.py CLIP [--port N] [--scheme basic|digest] [--user U] [--codec h264|h265|jpeg] [--more PIPELINE]
 
 The password comes on the first line of standard input; the end of the input is the end of the server. Prints "port N"
-when it answers, then "connection" for every client that connects. The stream's path is /camera. Needs Debian's
+when it answers, then "connection" for every client that connects. The stream's path is /camera. --more adds other
+tracks as GStreamer writes them; demux is the clip's demuxer, their payloaders are named pay1, pay2... Needs Debian's
 gir1.2-gst-rtsp-server-1.0, good and bad plugins.
 """
 import argparse
@@ -19,6 +20,9 @@ gi.require_version('GstRtspServer', '1.0')
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 ROLE = 'viewer'
+PAYLOADERS = {'h264': 'h264parse config-interval=-1 ! rtph264pay config-interval=-1',
+              'h265': 'h265parse config-interval=-1 ! rtph265pay config-interval=-1',
+              'jpeg': 'jpegparse ! rtpjpegpay'}
 
 
 class Camera(GstRtspServer.RTSPMediaFactory):
@@ -28,12 +32,12 @@ class Camera(GstRtspServer.RTSPMediaFactory):
     without a flush starts the next. Clients see stamps that go back by the clip's length and no interruption.
     """
 
-    def __init__(self, clip):
+    def __init__(self, clip, codec, more):
         super().__init__()
         self.set_shared(True)
         quoted = clip.replace('\\', '\\\\').replace('"', '\\"')
         self.set_launch(f'( filesrc location="{quoted}" ! qtdemux name=demux demux.video_0 ! queue ! '
-                        'h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 config-interval=-1 )')
+                        f'{PAYLOADERS[codec]} name=pay0 pt={26 if codec == "jpeg" else 96} {more} )')
 
     def do_configure(self, media):
         GstRtspServer.RTSPMediaFactory.do_configure(self, media)
@@ -87,13 +91,15 @@ def main():
     parser.add_argument('--port', default='0')
     parser.add_argument('--scheme', choices=['basic', 'digest'], default='digest')
     parser.add_argument('--user', default='viewer')
+    parser.add_argument('--codec', choices=PAYLOADERS, default='h264')
+    parser.add_argument('--more', default='')
     args = parser.parse_args()
     password = sys.stdin.readline().rstrip('\n')
     Gst.init(None)
     server = GstRtspServer.RTSPServer.new()
     server.set_address('127.0.0.1')
     server.set_service(args.port)
-    factory = Camera(args.clip)
+    factory = Camera(args.clip, args.codec, args.more)
     require_login(server, factory, args.scheme, args.user, password)
     server.get_mount_points().add_factory('/camera', factory)
     server.connect('client-connected', lambda *_: print('connection', flush=True))
