@@ -2,6 +2,7 @@
  *
  *   scene_dump STORY FIRST_SEED SEEDS FRAMES STEP_MS START_MS > file
  *   scene_dump picture SEED TIME_MS [STORY] > one frame, raw yuv420p 640x360
+ *   scene_dump clip SEED FRAMES STEP_MS START_MS > frames like that, of the street
  *
  * STORY is street or practice. The file: "HSISCENE", then int32 width, height, frames, then per
  * frame int32 seed, int32 time_ms, float daylight, int32 count, count rows of {int32 class, float
@@ -93,15 +94,32 @@ static int dump(enum scene_story story, const long long arg[5])
     return 0;
 }
 
+static void put_picture(const struct frame *frame)
+{
+    put_plane(frame, 0, SCENE_WIDTH, SCENE_HEIGHT);
+    put_plane(frame, 1, HALF_WIDTH, HALF_HEIGHT);
+    put_plane(frame, 2, HALF_WIDTH, HALF_HEIGHT);
+}
+
+static int clip(const long long arg[5])
+{
+    AUTO(frame_unref) struct frame *frame = frame_alloc(SCENE_WIDTH, SCENE_HEIGHT);
+    ASSERT(frame);
+    AUTO(scene_free) struct scene *scene = scene_new((uint64_t)arg[0], SCENE_STREET);
+    for (long long i = 0; i < arg[1]; i++) {
+        scene_render(scene, (arg[3] + i * arg[2]) * US_PER_MS, frame);
+        put_picture(frame);
+    }
+    return 0;
+}
+
 static int picture(uint64_t seed, int64_t t_ms, enum scene_story story)
 {
     AUTO(frame_unref) struct frame *frame = frame_alloc(SCENE_WIDTH, SCENE_HEIGHT);
     ASSERT(frame);
     AUTO(scene_free) struct scene *scene = scene_new(seed, story);
     scene_render(scene, t_ms * US_PER_MS, frame);
-    put_plane(frame, 0, SCENE_WIDTH, SCENE_HEIGHT);
-    put_plane(frame, 1, HALF_WIDTH, HALF_HEIGHT);
-    put_plane(frame, 2, HALF_WIDTH, HALF_HEIGHT);
+    put_picture(frame);
     struct detection truth[SCENE_TRUTH_MAX * 2];
     int count = scene_truth(scene, t_ms * US_PER_MS, truth, (int)ARRAY_LEN(truth));
     for (int i = 0; i < count; i++)
@@ -121,9 +139,12 @@ int main(int argc, char **argv)
     enum scene_story story = practice ? SCENE_PRACTICE : SCENE_STREET;
     if (strcmp(word, "picture") == 0 && argc >= 4)
         return picture((uint64_t)arg[0], arg[1], story);
+    if (strcmp(word, "clip") == 0 && argc == 6)
+        return clip(arg);
     if ((strcmp(word, "street") == 0 || practice) && argc == 7)
         return dump(story, arg);
     fprintf(stderr, "usage: scene_dump street|practice FIRST_SEED SEEDS FRAMES STEP_MS START_MS\n"
-                    "       scene_dump picture SEED TIME_MS [practice]\n");
+                    "       scene_dump picture SEED TIME_MS [practice]\n"
+                    "       scene_dump clip SEED FRAMES STEP_MS START_MS\n");
     return 2;
 }
