@@ -130,6 +130,9 @@ static void a_recording_as_fast_as_it_goes(void **state)
     CHECK_INT(state_of(&t, reason), CAMERA_ENDED);
     CHECK_STR(reason, "");
     CHECK(capture_progress(t.capture) > 0.9);
+    struct capture_status status;
+    capture_status(t.capture, &status);
+    CHECK(status.cause == CAUSE_NONE && status.bytes > 1000 && status.jumps == 0);
     finish(&t);
 }
 
@@ -213,6 +216,9 @@ static void what_breaks_says_so(void **state)
         char reason[256];
         CHECK_INT(state_of(&t, reason), CAMERA_ENDED);
         CHECK_CONTAINS(reason, "none.mp4");
+        struct capture_status status;
+        capture_status(t.capture, &status);
+        CHECK_INT(status.cause, CAUSE_MISSING);
         capture_join(&t.capture);
     }
     finish(&t);
@@ -382,6 +388,15 @@ static void a_camera_that_is_away_is_tried_again(void **state)
         sched_yield();
     CHECK_CONTAINS(reason, "cannot connect");
     CHECK(!strstr(reason, "s3cret"));
+    struct capture_status status;
+    do /* the time of the next try follows the state */
+        capture_status(t.capture, &status);
+    while (status.retry_us == 0);
+    CHECK_INT(status.cause, CAUSE_REFUSED);
+    CHECK(status.retry_us <= clock_mono_us(&clock_real) + 2 * US_PER_S);
+    CHECK(status.since_us > 0 && status.since_us <= clock_mono_us(&clock_real));
+    CHECK(status.connections == 0 && status.losses == 0 && status.bytes == 0);
+    CHECK_INT(status.clock_offset_us, TIME_UNKNOWN);
     capture_stop(t.capture);
     int64_t before_us = clock_mono_us(&clock_real);
     capture_join(&t.capture);

@@ -107,7 +107,7 @@ static void pictures(void **state)
     (void)state;
     static const struct {
         const char *what;
-        const char *answers[3];
+        const char *answers[4]; /* ends with NULL */
         int count;
     } rows[] = {
         {"a still",
