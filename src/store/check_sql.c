@@ -1,11 +1,12 @@
 /* Texts that the JSON repeats are not compared: it may have put another character for a broken one.
- */
+ * Members of arrays are reached from the top of the JSON, which is known to be readable. */
 #include "store/check_sql.h"
 
 #include "store/db.h"
 
-#define AS_TEXT(x) #x
-#define NUMBER(x)  AS_TEXT(x)
+_Static_assert(PARKED_LOOKS_BYTES == 48 && PARKED_MAX == 64 && LABEL_BYTES == 24 &&
+                   OPT_NAME_BYTES == 48 && CAMERA_EVENT_KINDS == 6 && UPLOADS_KEPT_MAX == 100000,
+               "as the statements have it");
 
 /* Whether a change's JSON says of itself what its row says, and has the members of an event. */
 #define READABLE                                                                                   \
@@ -22,86 +23,69 @@
 #define LAST                                                                                       \
     "WITH last AS (SELECT event, max(seq) AS seq FROM outbox WHERE" READABLE "GROUP BY event) "
 
-/* Events with the JSON that stands for them. */
-#define NEWEST                                                                                     \
-    "WITH newest AS (SELECT event.*, outbox.json FROM event JOIN outbox"                           \
-    "  ON outbox.seq = event.seq AND outbox.event = event.id WHERE" READABLE ") "
-
 /* Changes that come after one with the same or a later revision. */
 #define ORDERED                                                                                    \
     "WITH ordered AS (SELECT *, max(revision) OVER (PARTITION BY event ORDER BY seq"               \
     "  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM outbox) "
 
-#define CLOSED_IN_JSON                                                                             \
-    "(CASE json_extract(json, '$.state') WHEN 'open' THEN 0 WHEN 'closed' THEN 1 END)"
-#define LEVEL_IN_JSON                                                                              \
-    "(CASE json_extract(json, '$.risk_level') WHEN 'unknown' THEN 0 WHEN 'low' THEN 1"             \
-    "  WHEN 'medium' THEN 2 WHEN 'high' THEN 3 WHEN 'critical' THEN 4 END)"
-
-/* JSON has milliseconds. */
-#define OFF_BY_MORE(member, column)                                                                \
-    "coalesce(abs(1e6 * json_extract(json, '$." member "') - " column "), 1e9) > 1000"
-
-/* The rows of an array in the JSON; none if it is something else. */
-#define EACH_OF(json, member)                                                                      \
-    " json_each(CASE WHEN json_type(" json ", '$." member "') = 'array' THEN " json                \
-    "  ELSE '{\"" member "\":[]}' END, '$." member "') AS each "
-#define EACH(path)                                                                                 \
-    "(CASE WHEN each.type = 'object' THEN json_extract(each.value, '$." path "') END)"
-#define EACH_US(path) "CAST(round(1e6 * " EACH(path) ") AS INTEGER)"
-
-#define PICTURE_OF_EACH(event)                                                                     \
-    "(CASE WHEN EXISTS (SELECT 1 FROM snapshot WHERE snapshot.event = " event                      \
-    "  AND snapshot.track = id_blob(" EACH("id") ") AND snapshot.bytes > 0)"                       \
-                                                 "  THEN picture_address(" event                   \
-                                                 ", id_blob(" EACH("id") ")) END)"
-#define PICTURE_OF(event)                                                                          \
-    "(CASE WHEN EXISTS (SELECT 1 FROM snapshot WHERE snapshot.event = " event                      \
-    "  AND snapshot.bytes > 0) THEN picture_address(" event ", NULL) END)"
-
-#define WRONG_REASONS                                                                              \
-    "SELECT id FROM newest WHERE json_array_length(json, '$.reasons') IS NOT"                      \
-    "  (SELECT count(*) FROM reason WHERE reason.event = newest.id)"                               \
-    " OR EXISTS (SELECT 1 FROM" EACH_OF(                                                           \
-        "newest.json",                                                                             \
-        "reasons") "  LEFT JOIN reason ON reason.event = newest.id AND reason.position = each.key" \
-                   "  WHERE (reason.rule, reason.points, id_text(reason.track)) IS NOT"            \
-                   "   (" EACH("rule") ", " EACH("points") ", " EACH("evidence.track_id") "))"
-
-#define WRONG_TRACKS                                                                               \
-    "SELECT id FROM newest WHERE EXISTS (SELECT 1 FROM" EACH_OF(                                   \
-        "newest.json",                                                                             \
-        "tracks") "  WHERE NOT EXISTS (SELECT 1 FROM track WHERE track.event = newest.id"          \
-                  "   AND track.id = id_blob(" EACH("id") ") AND track.label = " EACH(             \
-                      "label") "))"
-
-/* An open event's pictures are named by its next change. */
-#define WRONG_NAMES                                                                                \
-    "SELECT seq, id FROM newest WHERE closed = 1 AND"                                              \
-    " (json_extract(json, '$.snapshot') IS NOT " PICTURE_OF(                                       \
-        "newest.id") "  OR EXISTS (SELECT 1 FROM" EACH_OF("newest.json",                           \
-                                                          "tracks") "   WHERE " EACH("snapshot") " IS NOT " PICTURE_OF_EACH("newest.id") "))"
+/* Events with the JSON that stands for them, what it says of their reasons and tracks, and which of
+ * them have rows that say something else. JSON has times in milliseconds. An open event's pictures
+ * are named by its next change. */
+#define SAID                                                                                       \
+    "WITH newest AS (SELECT event.*, outbox.json,"                                                 \
+    "  CASE json_extract(json, '$.state') WHEN 'open' THEN 0 ELSE 1 END AS said_closed,"           \
+    "  CASE json_extract(json, '$.risk_level') WHEN 'unknown' THEN 0 WHEN 'low' THEN 1"            \
+    "   WHEN 'medium' THEN 2 WHEN 'high' THEN 3 WHEN 'critical' THEN 4 END AS said_level,"         \
+    "  CAST(round(1e6 * json_extract(json, '$.start_s')) AS INTEGER) AS said_start_us,"            \
+    "  CAST(round(1e6 * json_extract(json, '$.end_s')) AS INTEGER) AS said_end_us,"                \
+    "  CASE WHEN EXISTS (SELECT 1 FROM snapshot WHERE snapshot.event = event.id AND bytes > 0)"    \
+    "   THEN picture_address(event.id, NULL) END AS picture"                                       \
+    "  FROM event JOIN outbox ON outbox.seq = event.seq AND outbox.event = event.id"               \
+    "  WHERE" READABLE "),"                                                                        \
+    " said_reason AS (SELECT newest.id AS event, each.key AS position,"                            \
+    "  json_extract(newest.json, each.fullkey || '.rule') AS rule,"                                \
+    "  json_extract(newest.json, each.fullkey || '.points') AS points,"                            \
+    "  json_extract(newest.json, each.fullkey || '.text') AS text,"                                \
+    "  id_blob(json_extract(newest.json, each.fullkey || '.evidence.track_id')) AS track,"         \
+    "  CAST(round(1e6 * coalesce(json_extract(newest.json, each.fullkey || '.evidence.at_s'), 0))" \
+    "   AS INTEGER) AS at_us"                                                                      \
+    "  FROM newest, json_each(newest.json, '$.reasons') AS each),"                                 \
+    " said_track AS (SELECT newest.id AS event, newest.seq, newest.closed, each.key AS position,"  \
+    "  each.type, each.value,"                                                                     \
+    "  id_blob(json_extract(newest.json, each.fullkey || '.id')) AS id,"                           \
+    "  json_extract(newest.json, each.fullkey || '.label') AS label,"                              \
+    "  json_extract(newest.json, each.fullkey || '.confidence') AS confidence,"                    \
+    "  CAST(round(1e6 * json_extract(newest.json, each.fullkey || '.start_s')) AS INTEGER)"        \
+    "   AS start_us,"                                                                              \
+    "  CAST(round(1e6 * json_extract(newest.json, each.fullkey || '.end_s')) AS INTEGER)"          \
+    "   AS end_us,"                                                                                \
+    "  json_extract(newest.json, each.fullkey || '.stationary') AS stationary,"                    \
+    "  json_extract(newest.json, each.fullkey || '.snapshot') AS named,"                           \
+    "  (SELECT picture_address(snapshot.event, snapshot.track) FROM snapshot"                      \
+    "   WHERE snapshot.event = newest.id AND bytes > 0 AND"                                        \
+    "    snapshot.track = id_blob(json_extract(newest.json, each.fullkey || '.id'))) AS picture"   \
+    "  FROM newest, json_each(newest.json, '$.tracks') AS each),"                                  \
+    " wrong_reason AS (SELECT id FROM newest WHERE json_array_length(json, '$.reasons') IS NOT"    \
+    "   (SELECT count(*) FROM reason WHERE reason.event = newest.id)"                              \
+    "  UNION SELECT said_reason.event FROM said_reason LEFT JOIN reason"                           \
+    "   ON reason.event = said_reason.event AND reason.position = said_reason.position"            \
+    "   WHERE (reason.rule, reason.points, reason.track) IS NOT"                                   \
+    "    (said_reason.rule, said_reason.points, said_reason.track)),"                              \
+    " wrong_track AS (SELECT DISTINCT event AS id FROM said_track WHERE NOT EXISTS"                \
+    "  (SELECT 1 FROM track WHERE track.event = said_track.event AND track.id = said_track.id"     \
+    "   AND track.label = said_track.label)),"                                                     \
+    " wrong_name AS (SELECT id, seq FROM newest WHERE closed = 1"                                  \
+    "   AND json_extract(json, '$.snapshot') IS NOT picture"                                       \
+    "  UNION SELECT event, seq FROM said_track WHERE closed = 1 AND named IS NOT picture) "
 
 #define WRONG_PARKED                                                                               \
     "length(id) <> 16 OR length(looks) <> 48 OR length(hours) <> 96"                               \
-    " OR length(CAST(label AS BLOB)) >= " NUMBER(                                                  \
-        LABEL_BYTES) " OR position NOT BETWEEN 0 AND " NUMBER(PARKED_MAX) " - 1"                   \
-                                                                          " OR NOT (0 <= x0 AND "  \
-                                                                          "x0 <= x1 AND x1 <= 1 "  \
-                                                                          "AND 0 <= y0 AND y0 <= " \
-                                                                          "y1 AND y1 <= 1)"
+    " OR length(CAST(label AS BLOB)) >= 24 OR position NOT BETWEEN 0 AND 63"                       \
+    " OR NOT (0 <= x0 AND x0 <= x1 AND x1 <= 1 AND 0 <= y0 AND y0 <= y1 AND y1 <= 1)"
 
 #define WRONG_CAMERA_EVENT                                                                         \
-    "length(id) <> 16 OR length(CAST(camera AS BLOB)) >= " NUMBER(                                 \
-        OPT_NAME_BYTES) " OR kind NOT IN ('lost', 'frozen', 'black', 'covered', 'defocused', "     \
-                        "'moved')"
-
-_Static_assert(PARKED_LOOKS_BYTES == 48 && CAMERA_EVENT_KINDS == 6, "as the statements have it");
-
-#define ORPHAN(table) "DELETE FROM " table " WHERE event NOT IN (SELECT id FROM event);"
-#define NO_TRACK(table)                                                                            \
-    " FROM " table " WHERE NOT EXISTS (SELECT 1 FROM track"                                        \
-    "  WHERE track.event = " table ".event AND track.id = " table ".track)"
+    "length(id) <> 16 OR length(CAST(camera AS BLOB)) >= 48"                                       \
+    " OR kind NOT IN ('lost', 'frozen', 'black', 'covered', 'defocused', 'moved')"
 
 const struct check_sql check_sqls[] = {
     {
@@ -109,7 +93,10 @@ const struct check_sql check_sqls[] = {
         .select = "SELECT 'table ' || \"table\", count(*) || ' rows belong to events that are not"
                   " there' FROM pragma_foreign_key_check GROUP BY \"table\"",
         .mends = "deletes them",
-        .mend_sql = ORPHAN("track") ORPHAN("reason") ORPHAN("detection") ORPHAN("snapshot"),
+        .mend_sql = "DELETE FROM track WHERE event NOT IN (SELECT id FROM event);"
+                    "DELETE FROM reason WHERE event NOT IN (SELECT id FROM event);"
+                    "DELETE FROM detection WHERE event NOT IN (SELECT id FROM event);"
+                    "DELETE FROM snapshot WHERE event NOT IN (SELECT id FROM event)",
     },
     {
         .what = "numbers",
@@ -163,94 +150,76 @@ const struct check_sql check_sqls[] = {
     },
     {
         .what = "row and JSON",
-        .select = NEWEST
-        "SELECT 'event ' || id_text(id), 'its row and its newest change differ in' || differ FROM"
-        " (SELECT id, iif(" CLOSED_IN_JSON " IS closed, '', ' state')"
-        "  || iif(json_extract(json, '$.close_reason') IS close_reason, '', ' close_reason')"
-        "  || iif(json_extract(json, '$.revision') IS revision, '', ' revision')"
-        "  || iif(json_extract(json, '$.camera') IS camera, '', ' camera')"
-        "  || iif(json_extract(json, '$.risk_score') IS score, '', ' score')"
-        "  || iif(" LEVEL_IN_JSON " IS level, '', ' level')"
-        "  || iif(json_extract(json, '$.continues') IS id_text(continues), '', ' continues')"
-        "  || iif(" OFF_BY_MORE(
-            "start_s", "start_us") ", ' start', '')"
-                                   "  || iif(" OFF_BY_MORE(
-                                       "end_s", "end_us") ", ' end', '') AS differ FROM newest)"
-                                                          " WHERE differ <> ''",
+        .select = SAID
+        "SELECT 'event ' || id_text(id), 'its row and its newest change differ in' || differ"
+        " FROM (SELECT id, CASE WHEN said_closed IS closed THEN '' ELSE ' state' END"
+        "  || CASE WHEN json_extract(json, '$.close_reason') IS close_reason THEN ''"
+        "   ELSE ' close_reason' END"
+        "  || CASE WHEN json_extract(json, '$.revision') IS revision THEN ''"
+        "   ELSE ' revision' END"
+        "  || CASE WHEN json_extract(json, '$.camera') IS camera THEN '' ELSE ' camera' END"
+        "  || CASE WHEN json_extract(json, '$.risk_score') IS score THEN '' ELSE ' score' END"
+        "  || CASE WHEN said_level IS level THEN '' ELSE ' level' END"
+        "  || CASE WHEN json_extract(json, '$.continues') IS id_text(continues) THEN ''"
+        "   ELSE ' continues' END"
+        "  || CASE WHEN abs(said_start_us - start_us) <= 1000 THEN '' ELSE ' start' END"
+        "  || CASE WHEN abs(said_end_us - end_us) <= 1000 THEN '' ELSE ' end' END"
+        "  AS differ FROM newest) WHERE differ <> ''",
         .mends = "writes the row as the newest change has it",
-        .mend_sql = NEWEST
-        "UPDATE event SET closed = coalesce(" CLOSED_IN_JSON ", event.closed),"
+        .mend_sql = SAID
+        "UPDATE event SET closed = said_closed,"
         " close_reason = json_extract(json, '$.close_reason'),"
         " revision = json_extract(json, '$.revision'),"
         " camera = coalesce(json_extract(json, '$.camera'), event.camera),"
         " score = json_extract(json, '$.risk_score'),"
-        " level = coalesce(" LEVEL_IN_JSON ", event.level),"
+        " level = coalesce(said_level, event.level),"
         " continues = id_blob(json_extract(json, '$.continues')),"
-        " start_us = iif(" OFF_BY_MORE(
-            "start_s",
-            "event.start_us") ","
-                              "  CAST(round(1e6 * json_extract(json, '$.start_s')) AS INTEGER), "
-                              "event.start_us),"
-                              " end_us = iif(" OFF_BY_MORE(
-                                  "end_s",
-                                  "event.end_us") ","
-                                                  "  CAST(round(1e6 * json_extract(json, "
-                                                  "'$.end_s')) AS INTEGER), event.end_us)"
-                                                  " FROM newest WHERE newest.id = event.id",
+        " start_us = CASE WHEN abs(said_start_us - event.start_us) <= 1000 THEN event.start_us"
+        "  ELSE coalesce(said_start_us, event.start_us) END,"
+        " end_us = CASE WHEN abs(said_end_us - event.end_us) <= 1000 THEN event.end_us"
+        "  ELSE coalesce(said_end_us, event.end_us) END"
+        " FROM newest WHERE newest.id = event.id",
     },
     {
         .what = "reasons",
-        .select = NEWEST "SELECT 'event ' || id_text(id),"
-                         " 'the rows of its reasons are not those of its newest change' FROM"
-                         " (" WRONG_REASONS ")",
+        .select = SAID
+        "SELECT 'event ' || id_text(id), 'the rows of its reasons are not those of its newest"
+        " change' FROM wrong_reason",
         .mends = "writes them as the newest change has them",
-        .mend_sql = "CREATE TEMP TABLE wrong AS " NEWEST WRONG_REASONS ";"
-                    "DELETE FROM reason WHERE event IN (SELECT id FROM temp.wrong);" NEWEST
-                    "INSERT INTO reason (event, position, rule, points, text, track, at_us)"
-                    " SELECT newest.id, each.key, " EACH("rule") ", " EACH("points") ", " EACH(
-                        "text") ","
-                                "  id_blob(" EACH("evidence.track_id") "), coalesce(" EACH_US(
-                                    "evidence.at_s") ", 0)"
-                                                     " FROM newest," EACH_OF(
-                                                         "newest.json",
-                                                         "reasons") " WHERE newest.id IN (SELECT "
-                                                                    "id FROM temp.wrong);"
-                                                                    "DROP TABLE temp.wrong",
+        .mend_sql = SAID
+        "DELETE FROM reason WHERE event IN (SELECT id FROM wrong_reason);" SAID
+        "INSERT INTO reason (event, position, rule, points, text, track, at_us)"
+        " SELECT event, position, rule, points, text, track, at_us FROM said_reason"
+        " WHERE event IN (SELECT id FROM wrong_reason)",
     },
     {
         .what = "tracks",
-        .select = NEWEST "SELECT 'event ' || id_text(id),"
-                         " 'the rows of its tracks are not those of its newest change' FROM"
-                         " (" WRONG_TRACKS ")",
+        .select = SAID
+        "SELECT 'event ' || id_text(id), 'the rows of its tracks are not those of its newest"
+        " change' FROM wrong_track",
         .mends = "writes them as the newest change has them",
-        .mend_sql =
-            "CREATE TEMP TABLE wrong AS " NEWEST WRONG_TRACKS ";" NEWEST
-            "INSERT OR REPLACE INTO track"
-            "  (event, id, label, confidence, start_us, end_us, stationary)"
-            " SELECT newest.id, id_blob(" EACH("id") "), " EACH("label") ", " EACH(
-                "confidence") ","
-                              "  " EACH_US("start_s") ", " EACH_US("end_s") ", " EACH(
-                                  "stationary") " FROM newest," EACH_OF("newest.json",
-                                                                        "tracks") " WHERE "
-                                                                                  "newest.id IN "
-                                                                                  "(SELECT id FROM "
-                                                                                  "temp.wrong);"
-                                                                                  "DROP TABLE "
-                                                                                  "temp.wrong",
+        .mend_sql = SAID
+        "INSERT OR REPLACE INTO track (event, id, label, confidence, start_us, end_us, stationary)"
+        " SELECT event, id, label, confidence, start_us, end_us, stationary FROM said_track"
+        " WHERE event IN (SELECT id FROM wrong_track)",
     },
     {
         .what = "detections",
         .select = "SELECT 'event ' || id_text(event), count(*) || ' detections belong to none of"
-                  " its tracks'" NO_TRACK("detection") " GROUP BY event",
+                  " its tracks' FROM detection WHERE (event, track) NOT IN"
+                  " (SELECT event, id FROM track) GROUP BY event",
         .mends = "deletes them",
-        .mend_sql = "DELETE" NO_TRACK("detection"),
+        .mend_sql = "DELETE FROM detection WHERE (event, track) NOT IN"
+                    " (SELECT event, id FROM track)",
     },
     {
         .what = "picture rows",
         .select = "SELECT 'event ' || id_text(event), count(*) || ' pictures belong to none of"
-                  " its tracks'" NO_TRACK("snapshot") " GROUP BY event",
+                  " its tracks' FROM snapshot WHERE (event, track) NOT IN"
+                  " (SELECT event, id FROM track) GROUP BY event",
         .mends = "deletes them",
-        .mend_sql = "DELETE" NO_TRACK("snapshot"),
+        .mend_sql = "DELETE FROM snapshot WHERE (event, track) NOT IN"
+                    " (SELECT event, id FROM track)",
     },
     {
         .what = "continues",
@@ -290,14 +259,12 @@ const struct check_sql check_sqls[] = {
     },
     {
         .what = "uploads",
-        .select = "SELECT 'camera ' || camera, count(*) || ' are remembered, at most"
-                  " " NUMBER(UPLOADS_KEPT_MAX) " may be' FROM upload GROUP BY camera"
-                                               " HAVING count(*) > " NUMBER(UPLOADS_KEPT_MAX),
+        .select = "SELECT 'camera ' || camera, count(*) || ' are remembered, at most 100000 may be'"
+                  " FROM upload GROUP BY camera HAVING count(*) > 100000",
         .mends = "forgets the oldest",
         .mend_sql = "DELETE FROM upload WHERE (camera, sha256) IN (SELECT camera, sha256 FROM"
                     " (SELECT camera, sha256, row_number() OVER (PARTITION BY camera"
-                    "  ORDER BY position DESC) AS n FROM upload)"
-                    " WHERE n > " NUMBER(UPLOADS_KEPT_MAX) ")",
+                    "  ORDER BY position DESC) AS n FROM upload) WHERE n > 100000)",
     },
     {
         .what = "parked object",
@@ -317,21 +284,18 @@ const struct check_sql check_sqls[] = {
     {
         .when = CHECK_NAMES,
         .what = "named pictures",
-        .select = NEWEST "SELECT 'event ' || id_text(id), 'its newest change does not name the"
-                         " pictures that are there' FROM (" WRONG_NAMES ")",
+        .select = SAID
+        "SELECT 'event ' || id_text(id), 'its newest change does not name the pictures that are"
+        " there' FROM wrong_name",
         .mends = "names those that are there",
-        .mend_sql = NEWEST "UPDATE outbox SET json = json_set(json, '$.snapshot', " PICTURE_OF(
-            "outbox.event") ","
-                            " '$.tracks', json((SELECT json_group_array(json(one)) FROM (SELECT"
-                            "  CASE WHEN each.type = 'object' THEN json_set(each.value, "
-                            "'$.snapshot',"
-                            "   " PICTURE_OF_EACH(
-                                "outbox.event") ") ELSE json_quote(each.value) END AS one"
-                                                "  FROM" EACH_OF("outbox.json",
-                                                                 "tracks") "ORDER BY each.key))))"
-                                                                           " WHERE seq IN (SELECT "
-                                                                           "seq FROM (" WRONG_NAMES
-                                                                           "))",
+        .mend_sql = SAID
+        "UPDATE outbox SET json = (SELECT json_set(newest.json, '$.snapshot', newest.picture,"
+        "  '$.tracks', json((SELECT json_group_array(json(one)) FROM (SELECT"
+        "   CASE type WHEN 'object' THEN json_set(value, '$.snapshot', picture)"
+        "    ELSE json_quote(value) END AS one"
+        "   FROM said_track WHERE said_track.seq = outbox.seq ORDER BY position))))"
+        "  FROM newest WHERE newest.seq = outbox.seq)"
+        " WHERE seq IN (SELECT seq FROM wrong_name)",
     },
     {0},
 };
