@@ -153,11 +153,11 @@ NODISCARD bool capture_join_within(struct capture **capture, int64_t timeout_us)
 
 /* Files that a folder was sent, since the start. */
 struct capture_uploads {
-    bool active;        /* this camera is a folder */
-    int64_t accepted;   /* looked at, or on the way */
-    int64_t duplicates; /* the same content was there before: not looked at again */
-    int64_t refused;    /* see last_refusal */
-    int waiting;        /* not looked at yet */
+    bool active;                        /* this camera is a folder */
+    int64_t accepted;                   /* looked at, or on the way */
+    int64_t duplicates;                 /* the same content was there before: not looked at again */
+    int64_t refused;                    /* see last_refusal */
+    int waiting;                        /* not looked at yet */
     char unmoved[UPLOAD_REFUSAL_BYTES]; /* why files cannot be moved or deleted; empty: they can */
     char last_refusal[UPLOAD_NAME_BYTES + UPLOAD_REFUSAL_BYTES]; /* "NAME: why" */
 };

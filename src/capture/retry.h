@@ -30,10 +30,10 @@ struct retry {
     int64_t started_us, opened_us, first_us, latest_us; /* of this try; TIME_UNKNOWN: not yet */
     int64_t usual_open_us;                              /* the greeting takes, lately at most */
     int64_t usual_first_us;                             /* then the first picture takes */
-    int64_t interval_us;    /* between two pictures, on average lately */
-    int intervals;          /* how many that is known from, up to a few; 0: not known */
-    int seen;               /* in this try, up to a few */
-    int cut_short;          /* tries in a row that fell silent after hardly a picture */
+    int64_t interval_us; /* between two pictures, on average lately */
+    int intervals;       /* how many that is known from, up to a few; 0: not known */
+    int seen;            /* in this try, up to a few */
+    int cut_short;       /* tries in a row that fell silent after hardly a picture */
 };
 
 void retry_init(struct retry *retry);
@@ -49,7 +49,8 @@ int64_t retry_failed_us(struct retry *retry, enum camera_cause cause, int64_t no
 int64_t retry_open_limit_us(const struct retry *retry, int64_t timeout_us);
 
 /* How long to wait for the next picture before the connection counts as lost: three intervals or
- * (not quite) 3 s, whichever is longer, as soon as the interval is known. For the first one a camera
- * that has worked gets four times what that took lately, or 1.5 s. A camera that falls silent again and
- * again after its first picture has perhaps become slower: its interval is learnt anew. */
+ * (not quite) 3 s, whichever is longer, as soon as the interval is known. For the first one a
+ * camera that has worked gets four times what that took lately, or 1.5 s. A camera that falls
+ * silent again and again after its first picture has perhaps become slower: its interval is learnt
+ * anew. */
 int64_t retry_read_limit_us(const struct retry *retry, int64_t timeout_us);

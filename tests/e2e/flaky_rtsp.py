@@ -95,10 +95,8 @@ class Connection:
         self.writer.transport.abort() if self.broken == 'reset' else self.writer.close()
 
     def send(self, data):
-        try:
+        if not self.writer.transport.is_closing():
             self.writer.write(data)
-        except (OSError, RuntimeError):
-            pass
 
     async def serve(self):
         try:

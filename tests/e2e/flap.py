@@ -31,7 +31,7 @@ class Flap:
 
 def config_text(cameras):
     """A configuration that looks at pictures and keeps nothing."""
-    lines = ['storage:', '  snapshots: false', 'motion:', '  enabled: false'][:2] + ['cameras:']
+    lines = ['storage:', '  snapshots: false', 'cameras:']
     for name, url in cameras.items():
         lines += [f'  {name}:', f'    url: {url}', '    username: viewer', '    password: secret']
     return '\n'.join(lines) + '\n'

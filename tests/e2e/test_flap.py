@@ -3,6 +3,7 @@
 
 The short form of bench/flaps.py.
 """
+import atexit
 import os
 import shutil
 import subprocess
@@ -11,7 +12,6 @@ import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import daemon  # noqa: E402
 import flaky_rtsp  # noqa: E402
 import flap  # noqa: E402
 import tap  # noqa: E402
@@ -35,10 +35,10 @@ def _():
     here = folder()
     Story.flapping = flap.Flapping(CAMERAS, flaky_rtsp.make_clip(os.path.join(here, 'clip.h264')))
     config = write(os.path.join(here, 'hsi.yaml'), flap.config_text(Story.flapping.urls()))
-    program = subprocess.Popen([tap.HSI, 'run', '--config', config, '--data', os.path.join(here, 'data'), '--port', '0'],
-                               env=tap.clean_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, text=True, errors='replace')
-    daemon.atexit.register(tap.end, program)
+    command = [tap.HSI, 'run', '--config', config, '--data', os.path.join(here, 'data'), '--port', '0']
+    program = subprocess.Popen(command, env=tap.clean_environment(), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors='replace')
+    atexit.register(tap.end, program)
     Story.program = program
     threading.Thread(target=Story.flapping.read_log, args=[program.stderr], daemon=True).start()
     wait_for('cameras online', lambda: all(Story.flapping.online.values()), 20)

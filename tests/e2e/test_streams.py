@@ -40,7 +40,8 @@ def needs_ffmpeg():
 
 
 @cases_of([('a.mp4', 'libx264', ['-c:a', 'aac']), ('b.mp4', 'libx265', ['-c:a', 'aac', '-x265-params', 'log-level=0']),
-           ('c.mkv', 'libx264', ['-c:a', 'pcm_mulaw', '-ar', '8000']), ('d.ts', 'libx265', ['-x265-params', 'log-level=0']),
+           ('c.mkv', 'libx264', ['-c:a', 'pcm_mulaw', '-ar', '8000']),
+           ('d.ts', 'libx265', ['-x265-params', 'log-level=0']),
            ('e.mkv', 'libx264', ['-map', '1:a', '-map', '0:v', '-map', '0:v', '-c:a', 'aac']),
            ('f.avi', 'mjpeg', ['-c:a', 'pcm_s16le']), ('g.mp4', 'libx264', ['-bf', '3', '-c:a', 'aac'])],
           'a recording with sound is analysed: {0}')
@@ -78,11 +79,13 @@ def _():
     kinds = {'udp': (h264, 'h264', ''),
              'h265': (clip('h265.mp4', 'libx265', '-c:a', 'aac', '-x265-params', 'log-level=0'), 'h265', ''),
              'b_frames': (clip('b.mp4', 'libx264', '-bf', '3'), 'h264', ''),
-             'aac': (h264, 'h264', AAC), 'pcmu': (h264, 'h264', PCMU), 'two': (clip('two.mp4', 'libx264', '-map', '0:v', '-map', '0:v'), 'h264', SECOND),
+             'aac': (h264, 'h264', AAC), 'pcmu': (h264, 'h264', PCMU),
+             'two': (clip('two.mp4', 'libx264', '-map', '0:v', '-map', '0:v'), 'h264', SECOND),
              'mjpeg': (clip('mjpeg.mp4', 'mjpeg'), 'jpeg', '')}
     servers = {name: daemon.Camera(clip, USER, PASSWORD, 'digest', ['--codec', codec, '--more', more])
                for name, (clip, codec, more) in kinds.items()}
-    urls = {name: (server.url(), ['    transport: udp'] if name == 'udp' else []) for name, server in servers.items()}
+    urls = {name: (server.url(), ['    transport: udp'] if name == 'udp' else [])
+            for name, server in servers.items()}
     config = write(os.path.join(Story.folder, 'hsi.yaml'), config_text(urls))
     Story.program = daemon.Daemon(config, os.path.join(Story.folder, 'codecs'))
     try:
