@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,7 +40,9 @@ long db_lock_holder(const char *dir)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return 0;
-    long holder = flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : read_holder(fd);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    bool held = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    long holder = held ? read_holder(fd) : 0;
     close(fd);
     return holder;
 }
@@ -53,7 +54,10 @@ static bool take_lock(const char *dir, int *ret_fd, struct err *err)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_set(err, ERR_UNAVAILABLE, "cannot open %s: %m", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    /* Of a kind that can be asked for without being taken: fsck must not keep a hsi from starting.
+     */
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
         long pid = read_holder(fd);
         close(fd);
         err_set(err, ERR_UNAVAILABLE, "another hsi (process %ld) uses the store %s", pid, dir);

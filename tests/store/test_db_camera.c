@@ -448,6 +448,26 @@ static void a_camera_that_comes_and_goes_does_not_fill_the_disk(void **state)
     CHECK_INT(ask(f, "SELECT count(*) FROM camera_event WHERE text <> ''"), 3);
 }
 
+/* --- stores of earlier programs --- */
+
+static void a_store_of_version_1_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    put_closed(f, "porch");
+    fixture_close(f);
+    tamper(f, "DROP TABLE camera_event; DROP TABLE parked; DROP TABLE upload;"
+              "PRAGMA user_version = 1");
+    fixture_open(f);
+    CHECK(keep_upload(f, "porch", 1, ""));
+    CHECK_INT(ask(f, "SELECT count(*) FROM event"), 1);
+    CHECK_INT(ask(f, "PRAGMA user_version"), 2);
+    char path[256];
+    snprintf(path, sizeof path, "%s/hsi.db.before-0002", f->dir);
+    CHECK_INT(access(path, F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +484,7 @@ int main(void)
         cmocka_unit_test(old_camera_events_go),
         cmocka_unit_test(a_clock_that_is_put_right_deletes_no_camera_events),
         cmocka_unit_test(a_camera_that_comes_and_goes_does_not_fill_the_disk),
+        cmocka_unit_test(a_store_of_version_1_is_brought_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
