@@ -15,8 +15,8 @@ import sys
 
 from harness import Bench, ROOT, absent_row, print_table
 
-MEASURES = ['P1', 'P3', 'P7', 'P9', 'P10']
-PROGRAMS = ['decode_only', 'preprocess', 'ort_loop']
+MEASURES = ['P1', 'P3', 'P7', 'P9', 'P10', 'kernels']
+PROGRAMS = ['decode_only', 'looks', 'preprocess', 'ort_loop', 'kernels']
 
 
 def build_programs(build):

@@ -25,21 +25,25 @@
 _Static_assert(GLANCE_WIDTH % TILES_X == 0 && GLANCE_HEIGHT % TILES_Y == 0, "whole tiles");
 _Static_assert(FINE_WIDTH == 2 * SMALL_WIDTH, "pairs");
 
+#define HASH_LANES 8 /* a multiplication takes several cycles, but many may be under way */
+
 /* Every byte counts, and one changed bit changes the sum. */
 static uint64_t hash_row(uint64_t hash, const uint8_t *row, int bytes)
 {
-    uint64_t lanes[4] = {hash, 0x9e3779b97f4a7c15u, 0xc2b2ae3d27d4eb4fu, 0x165667b19e3779f9u};
+    uint64_t lanes[HASH_LANES];
+    for (int k = 0; k < HASH_LANES; k++)
+        lanes[k] = hash + (uint64_t)k * 0x9e3779b97f4a7c15u;
     int i = 0;
-    for (; i + 32 <= bytes; i += 32)
-        for (int k = 0; k < 4; k++) {
+    for (; i + 8 * HASH_LANES <= bytes; i += 8 * HASH_LANES)
+        for (int k = 0; k < HASH_LANES; k++) {
             uint64_t word;
             memcpy(&word, row + i + 8 * k, 8);
             lanes[k] = (lanes[k] ^ word) * 0x9fb21c651e98df25u;
             lanes[k] ^= lanes[k] >> 32;
         }
     for (; i < bytes; i++)
-        lanes[i & 3] = (lanes[i & 3] ^ row[i]) * 0x9fb21c651e98df25u;
-    for (int k = 1; k < 4; k++)
+        lanes[i % HASH_LANES] = (lanes[i % HASH_LANES] ^ row[i]) * 0x9fb21c651e98df25u;
+    for (int k = 1; k < HASH_LANES; k++)
         lanes[0] = (lanes[0] ^ lanes[k] ^ lanes[0] >> 29) * 0xff51afd7ed558ccdu;
     return lanes[0];
 }
