@@ -4,7 +4,10 @@
 
 #define SEEN_MIN 100
 #define MEMORY   300.0 /* packets: 12 s at 25 a second, a minute at 5 */
-#define Z_LARGE  4.0
+#define Z_LARGE  5.0
+/* A packet teaches no more than one this unusual: visits must not become usual. What lasts still
+ * does within a minute, because it shifts the mean. */
+#define Z_LEARN 1.5
 /* Least deviation of a log size: of a stream whose packets are all alike, half as large again is
  * still not much. */
 #define DEVIATION_MIN 0.1
@@ -16,13 +19,12 @@
 #define DISTRUST_US  (3600 * US_PER_S) /* then it may prove itself again: night is not day */
 #define RETRIES_KEPT 10
 
-/* How many deviations the value is above the usual; learns it. What is unusual teaches little, but
- * widens the deviation, so that a lasting change becomes usual within a minute. */
+/* How many deviations the value is above the usual; learns it. */
 static double learn(struct size_usual *usual, double value, double share)
 {
     double deviation = MAX(sqrt(usual->variance), DEVIATION_MIN);
     double z = (value - usual->mean) / deviation;
-    double step = CLAMP(z, -Z_LARGE, Z_LARGE) * deviation;
+    double step = CLAMP(z, -Z_LEARN, Z_LEARN) * deviation;
     if (share >= 1)
         step = value - usual->mean; /* the first one */
     usual->mean += share * step;

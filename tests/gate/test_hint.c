@@ -40,7 +40,7 @@ static void much_larger_than_usual(void **state)
     } rows[] = {
         {2000, 0.05, 2200, false}, {2000, 0.05, 8000, true}, {2000, 0, 2400, false},
         {2000, 0, 8000, true},     {60, 0.1, 80, false},     {60, 0.1, 2000, true},
-        {8000, 0.4, 12000, false}, {8000, 0.4, 80000, true}, {8000, 0.1, 11000, true},
+        {8000, 0.4, 12000, false}, {8000, 0.4, 80000, true}, {8000, 0.1, 14000, true},
         {8000, 0.1, 2000, false},  {0, 0, 0, false},         {0, 0, 2e9, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -88,6 +88,21 @@ static void what_lasts_becomes_usual(void **state)
         CHECK(play(&h, 1000, nights[i], 0.2) <= 1);
         /* ... against which a visit still shows. */
         CHECK(play(&h, 3, nights[i] * 10, 0.2) > 0);
+    }
+}
+
+/* A busy evening: a second of visit in twelve, on and on. */
+static void visits_do_not_become_usual(void **state)
+{
+    (void)state;
+    struct size_hint h = {0};
+    play(&h, 500, 150, 0.3);
+    for (int i = 0; i < 100; i++) {
+        if (play(&h, 10, 3000, 0.4) == 0)
+            fail_msg("visit %d was not large", i);
+        int after = play(&h, 117, 150, 0.3);
+        if (after > 4)
+            fail_msg("%d large after visit %d", after, i);
     }
 }
 
@@ -144,6 +159,7 @@ int main(void)
         cmocka_unit_test(three_in_a_row_say_more_than_one),
         cmocka_unit_test(never_before_it_knows_the_camera),
         cmocka_unit_test(what_lasts_becomes_usual),
+        cmocka_unit_test(visits_do_not_become_usual),
         cmocka_unit_test(any_size_is_harmless),
         cmocka_unit_test(trust),
     };
