@@ -156,10 +156,18 @@ static void feed_batch(struct camera *c, const struct observation *o)
     }
     struct batch_track moving[TRACKS_MAX];
     int moving_count = 0;
+    bool looked = false;
     for (int i = 0; i < tracker_count(c->tracker); i++) {
         const struct live_track *live = tracker_at(c->tracker, i);
-        if (live->moving && !live->ended)
-            moving[moving_count++] = (struct batch_track){&live->track, live->seen};
+        if (!live->moving || live->ended)
+            continue;
+        moving[moving_count++] = (struct batch_track){&live->track, live->seen};
+        looked |= live->looked;
+    }
+    /* The look was for another part of the picture: of those who move it says nothing. */
+    if (moving_count > 0 && !looked) {
+        batch_tick(c->batch, o->pts_us);
+        return;
     }
     int64_t arrived_us = o->frame ? o->frame->arrived_us : 0;
     batch_push(c->batch, o->pts_us, o->wall_us, arrived_us, moving, moving_count);
