@@ -316,7 +316,7 @@ static bool follow_stream(struct decoder *d, const struct packet *packet, struct
 bool decoder_send(struct decoder *d, const struct packet *packet, decoder_sink_fn *sink, void *ctx,
                   struct err *err)
 {
-    if (packet->end) {
+    if (packet->end || packet->upload) {
         if (!d->codec)
             return true;
         avcodec_send_packet(d->codec, NULL);

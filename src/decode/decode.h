@@ -26,8 +26,9 @@ void decoder_free(struct decoder **decoder);
 /* Called for each decoded picture, in order; takes the frame. */
 typedef void decoder_sink_fn(void *ctx, struct frame *frame);
 
-/* Borrows the packet; an end packet flushes. A damaged picture is no error (it is counted): fails
- * only when the stream cannot be decoded at all, with ERR_INVALID (codec or pixel format unknown).
+/* Borrows the packet; an end packet, and one that ends a file, flushes. A damaged picture is no
+ * error (it is counted): fails only when the stream cannot be decoded at all, with ERR_INVALID
+ * (codec or pixel format unknown).
  */
 NODISCARD bool decoder_send(struct decoder *decoder, const struct packet *packet,
                             decoder_sink_fn *sink, void *ctx, struct err *err);

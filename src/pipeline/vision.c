@@ -147,7 +147,7 @@ static void see_packet(struct camera *c, const struct packet *packet, enum gate_
     }
     c->how = how;
     int64_t frames = read_count(&c->frames);
-    if (!c->broken && (packet->av || packet->end))
+    if (!c->broken && (packet->av || packet->end || packet->upload))
         decode(c, packet);
     if (how == GATE_ALONE && !c->broken && read_count(&c->frames) == frames)
         gate_give_up(c->gate, "its key frames do not decode by themselves");

@@ -124,6 +124,32 @@ static void undeclared_reordering_is_sorted_out(void **state)
     clip_done(&clip);
 }
 
+/* What a codec holds back at the end of a file comes out with the word of its end. */
+static void the_end_of_a_file_flushes(void **state)
+{
+    (void)state;
+    struct clip_spec spec = {
+        "libx264", 64, 48, 25, 20, .b_frames = 3, .gop = 20, .paint = clip_paint_number};
+    struct clip clip;
+    if (!clip_encode(&spec, &clip))
+        SKIP("this libavcodec has no libx264");
+    struct decoder *d = decoder_new(3, KEPT_MAX, NULL);
+    struct kept *kept = NEW(struct kept);
+    for (int round = 1; round <= 2; round++) {
+        for (int i = 0; i < clip.count; i++)
+            send(d, clip.items[i], kept);
+        CHECK(kept->count < round * clip.count);
+        AUTO(packet_unref) struct packet *word = packet_new(NULL, NULL);
+        word->upload = upload_new();
+        send(d, word, kept);
+        CHECK_INT(kept->count, round * clip.count);
+    }
+    decoder_free(&d);
+    drop_all(kept);
+    free(kept);
+    clip_done(&clip);
+}
+
 /* A key frame alone gives its picture at once, whatever the stream's reordering, and the same one
  * as in the stream; after it the stream can be decoded from any key frame on. */
 static void a_key_frame_alone(void **state)
@@ -518,6 +544,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_codec_keeps_order_and_stamps),
         cmocka_unit_test(undeclared_reordering_is_sorted_out),
+        cmocka_unit_test(the_end_of_a_file_flushes),
         cmocka_unit_test(a_key_frame_alone),
         cmocka_unit_test(no_reordering_no_delay),
         cmocka_unit_test(mjpeg_422_is_converted),
