@@ -341,7 +341,7 @@ struct play {
 /* Until it is told, and until it is told to be over. */
 static void run_play(struct stage *s, const struct play *p)
 {
-    quiet(s, p->name, 40 * US_PER_S);
+    quiet(s, p->name, 36 * US_PER_S);
     int64_t began_us = s->now_us, told_us = -1;
     while (s->now_us < began_us + 25 * US_PER_S) {
         enum view_state state = show(s, p->deed, p->strength, s->now_us - began_us);
@@ -419,7 +419,7 @@ static void by_day_key_frames_alone(void **state)
 static void by_night(void **state)
 {
     (void)state;
-    run_plays(NIGHT, US_PER_S, plays, ARRAY_LEN(plays));
+    run_plays(NIGHT, 2 * US_PER_S, plays, ARRAY_LEN(plays));
 }
 
 static void a_photograph(void **state)
