@@ -82,7 +82,11 @@ static bool compare(struct camera *c, const struct frame *frame, struct motion_r
 /* Whether the camera still sees what it is there to see; only of cameras, not of recordings. */
 static void check_view(struct camera *c, struct observation *o, const struct frame *frame)
 {
-    if (!c->pipeline->params.camera_event_sink || c->recorded || o->pts_us < c->next_view_us)
+    if (!c->pipeline->params.camera_event_sink || c->recorded)
+        return;
+    /* Rather key frames: only they cannot be copies of the picture before by the encoder's choice.
+     */
+    if (o->pts_us < c->next_view_us - (frame->key ? VIEW_STEP_US / 2 : 0))
         return;
     c->next_view_us = o->pts_us + VIEW_STEP_US;
     struct view_result view;
