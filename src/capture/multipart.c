@@ -52,6 +52,7 @@ static void set_boundary(struct multipart *m, const char *text, size_t bytes)
         text++;
         bytes--;
     }
+    bytes = strnlen(text, bytes);
     if (bytes == 0 || bytes > MULTIPART_BOUNDARY_BYTES - 1)
         return;
     memcpy(m->delimiter, "--", 2);

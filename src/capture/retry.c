@@ -10,7 +10,8 @@
 #define STEADY_US      (2 * US_PER_S) /* of pictures: what was wrong before is over */
 
 #define TRY_QUICK_US     (1500 * US_PER_MS)
-#define TRY_TIMES        4 /* an answer may take this much longer than usual */
+#define TRY_TIMES        2 /* an answer may take this much longer than usual, and */
+#define TRY_MORE_US      (500 * US_PER_MS)
 #define UNANSWERED_QUICK 8
 
 #define NOTICE_US       (2800 * US_PER_MS) /* 3 s, less what it takes to look */
@@ -37,7 +38,7 @@ void retry_begin(struct retry *r, int64_t now_us)
 /* The largest lately: rises at once, falls slowly. */
 static int64_t recent_most(int64_t old_us, int64_t us)
 {
-    return MAX(us, old_us - old_us / 16);
+    return MAX(us, old_us - old_us / 4);
 }
 
 void retry_opened(struct retry *r, int64_t now_us)
@@ -110,7 +111,7 @@ static int64_t answer_limit_us(const struct retry *r, int64_t usual_us, int64_t 
 {
     if (is_patient(r))
         return timeout_us;
-    return MIN(MAX(TRY_TIMES * usual_us, TRY_QUICK_US), timeout_us);
+    return MIN(MAX(TRY_TIMES * usual_us + TRY_MORE_US, TRY_QUICK_US), timeout_us);
 }
 
 int64_t retry_open_limit_us(const struct retry *r, int64_t timeout_us)

@@ -50,7 +50,7 @@ int64_t retry_open_limit_us(const struct retry *retry, int64_t timeout_us);
 
 /* How long to wait for the next picture before the connection counts as lost: three intervals or
  * (not quite) 3 s, whichever is longer, as soon as the interval is known. For the first one a
- * camera that has worked gets four times what that took lately, or 1.5 s. A camera that falls
- * silent again and again after its first picture has perhaps become slower: its interval is learnt
- * anew. */
+ * camera that has worked gets twice what that took lately and half a second, or 1.5 s. A camera
+ * that falls silent again and again after its first picture has perhaps become slower: its interval
+ * is learnt anew. */
 int64_t retry_read_limit_us(const struct retry *retry, int64_t timeout_us);

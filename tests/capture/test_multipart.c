@@ -92,6 +92,17 @@ static void what_cameras_write(void **state)
         }
 }
 
+/* Bytes that look like a boundary without a name: any line would match it. */
+static void a_boundary_has_a_name(void **state)
+{
+    (void)state;
+    static const char text[] = "--\0x\r\n--\r\nContent-Type: image/jpeg\r\n\r\n" JPEG "\r\n--\r\n";
+    struct err err = {0};
+    int broken;
+    CHECK_INT(push_all(NULL, text, sizeof text - 1, 7, &broken, &err), 0);
+    CHECK_INT(broken, 0);
+}
+
 static void limits(void **state)
 {
     (void)state;
@@ -151,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cameras_write),
+        cmocka_unit_test(a_boundary_has_a_name),
         cmocka_unit_test(limits),
         cmocka_unit_test(whole_pictures),
     };

@@ -33,7 +33,8 @@ def config_text(cameras):
     """A configuration that looks at pictures and keeps nothing."""
     lines = ['storage:', '  snapshots: false', 'cameras:']
     for name, url in cameras.items():
-        lines += [f'  {name}:', f'    url: {url}', '    username: viewer', '    password: secret']
+        lines += [f'  {name}:', f'    url: {url}', '    username: viewer', '    password: secret',
+                  '    motion:', '      enabled: false']
     return '\n'.join(lines) + '\n'
 
 

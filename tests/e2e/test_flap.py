@@ -74,7 +74,8 @@ def _():
     after = flap.holdings(Story.program.pid)
     print(f'# descriptors {Story.before[0]} -> {after[0]}, threads {Story.before[1]} -> {after[1]}, '
           f'memory {Story.before[2]} -> {after[2]} KiB')
-    assert after[:2] == Story.before[:2], (Story.before, after)
+    # The database opens and closes files of its own; a flap that kept one would show a hundred.
+    assert after[0] <= Story.before[0] + 3 and after[1] <= Story.before[1], (Story.before, after)
 
 
 if __name__ == '__main__':
