@@ -5,7 +5,7 @@ usage: bench/recordings.py [--build DIR] [NAME...]
 
 Beside every clip lies a JSON file: how it was made (another recipe makes it anew), who visits when, where the key
 frames are, and which visits one of them falls into. The composed ones are put together picture by picture before
-anything is encoded: an empty room that breathes forwards and backwards, cut-in seconds of somebody who walks.
+anything is encoded: an empty room with a sensor's noise, and somebody who walks through it for a second.
 """
 import argparse
 import json
@@ -21,11 +21,13 @@ FPS, WIDTH, HEIGHT = 10, 768, 432
 VISITS = [(6, 19), (23, 44.5), (50.5, 69.5), (74.5, 86.5), (92.5, 119.5), (123.5, 136.5)]
 # Nothing moves in these pictures of the source, not even a shadow.
 EMPTY_FIRST, EMPTY_COUNT = 880, 34
+# A block of that many px a side belongs to the visitor where so many of its px differ by more than so many steps.
+BLOCK, DIFFERS_PX, DIFFERS = 16, 8, 16
 # Seconds of the source in which somebody comes in or leaves, each a visit of the sparse recordings: those that a
 # detector that sees every picture reports, and goes on reporting when they are cut a little earlier or later.
-PIECES = [22.8, 50.6, 74.7, 92.6, 123.8, 75.2, 43.6, 68.6, 118.6, 68.9, 43.5, 92.9]
+PIECES = [22.8, 50.6, 74.7, 92.6, 123.7, 75.2, 85.2, 68.6, 118.6, 68.9, 85.5, 92.9]
 SPARSE_VISITS, SPARSE_FIRST_S, SPARSE_EVERY_S = 60, 15.1, 12.7
-IDLE_S = 66  # whole rounds of the empty room and whole groups of pictures, so that the loop point is not seen
+IDLE_S = 66  # whole groups of pictures, so that the loop point is not seen
 
 H264 = ['-c:v', 'libx264', '-preset', 'veryfast', '-profile:v', 'main', '-sc_threshold', '0']
 H265 = ['-c:v', 'libx265', '-preset', 'veryfast', '-tag:v', 'hvc1']
@@ -40,7 +42,8 @@ def h264(seconds, rate, fps=FPS, b_frames=0):
 
 def h265(seconds, rate, fps=FPS):
     gop = round(seconds * fps)
-    return H265 + ['-x265-params', f'log-level=error:bframes=0:scenecut=0:open-gop=0:keyint={gop}:min-keyint={gop}', *rate]
+    options = f'log-level=error:bframes=0:scenecut=0:open-gop=0:keyint={gop}:min-keyint={gop}'
+    return H265 + ['-x265-params', options, *rate]
 
 
 def steady(rate):
@@ -67,6 +70,7 @@ RECIPES = {
     'idle-432': ('idle', FPS, GRAIN, h264(2, steady('800k'))),
     'idle-432-25': ('idle', 25, GRAIN, h264(2, steady('1M'), 25)),
     'idle-720': ('idle', FPS, 'scale=1280:720:flags=bicubic,' + GRAIN, h264(2, steady('2M'))),
+    'idle-1080-vbr': ('idle', FPS, 'scale=1920:1080:flags=bicubic,' + GRAIN, h264(2, CRF)),
     'idle-1080': ('idle', FPS, 'scale=1920:1080:flags=bicubic,' + GRAIN, h264(2, steady('4M'))),
 }
 # What recall is measured on; the one with 4 s between key frames must be refused instead.
@@ -92,27 +96,59 @@ def covers_key(keys, visit):
     return any(visit[0] <= at < visit[1] for at in keys)
 
 
+def arrays():
+    """numpy, which only those who compose pictures need."""
+    try:
+        import numpy
+    except ImportError as why:
+        raise Absent('numpy for Python is not installed') from why
+    return numpy
+
+
 def source_pictures(bench, first, count):
-    """Decoded pictures of the source, as planar 4:2:0."""
+    """Decoded pictures of the source, planar 4:2:0 in rows of bytes."""
     size = WIDTH * HEIGHT * 3 // 2
     data = subprocess.run(['ffmpeg', '-hide_banner', '-v', 'error', '-i', bench.data(SOURCE), '-vf',
                            f'select=between(n\\,{first}\\,{first + count - 1})', '-vsync', '0', '-pix_fmt', 'yuv420p',
                            '-f', 'rawvideo', '-'], check=True, capture_output=True).stdout
     if len(data) != count * size:
         raise Absent(f'{SOURCE} is not the clip that this was made for')
-    return [data[i * size:(i + 1) * size] for i in range(count)]
+    return arrays().frombuffer(data, 'uint8').reshape(count, size)
 
 
 def empty_room(bench):
-    """A round: from the first empty picture to the last and back."""
-    forwards = source_pictures(bench, EMPTY_FIRST, EMPTY_COUNT)
-    return forwards + forwards[-2:0:-1]
+    """The mean of the still pictures: what the source's own compression did to them would show as movement."""
+    return source_pictures(bench, EMPTY_FIRST, EMPTY_COUNT).mean(axis=0).round().astype('uint8')
+
+
+def planes(picture):
+    """Luma and both chroma planes as views, 16 and 8 px to a block."""
+    luma, size = WIDTH * HEIGHT, WIDTH * HEIGHT // 4
+    yield picture[:luma].reshape(HEIGHT // BLOCK, BLOCK, WIDTH // BLOCK, BLOCK)
+    for start in (luma, luma + size):
+        yield picture[start:start + size].reshape(HEIGHT // BLOCK, BLOCK // 2, WIDTH // BLOCK, BLOCK // 2)
+
+
+def pasted(room, picture):
+    """Whoever is in the picture, with their shadow, in front of the room: blocks that differ and those around them."""
+    np = arrays()
+    mine, theirs = next(planes(room)), next(planes(picture))
+    differs = (np.abs(mine.astype('int16') - theirs) > DIFFERS).sum(axis=(1, 3)) >= DIFFERS_PX
+    wide = np.pad(differs, 1)
+    taken = np.zeros_like(differs)
+    for dy in range(3):
+        for dx in range(3):
+            taken |= wide[dy:dy + differs.shape[0], dx:dx + differs.shape[1]]
+    result = room.copy()
+    for into, source in zip(planes(result), planes(picture)):
+        np.copyto(into, source, where=taken[:, None, :, None])
+    return result
 
 
 def idle_pictures(bench, fps):
-    room = empty_room(bench)
-    for i in range(IDLE_S * fps):
-        yield room[i % len(room)]
+    room = empty_room(bench).tobytes()
+    for _ in range(IDLE_S * fps):
+        yield room
 
 
 def sparse_visits():
@@ -123,13 +159,15 @@ def sparse_visits():
 
 def sparse_pictures(bench):
     room = empty_room(bench)
-    pieces = [source_pictures(bench, round(at * FPS), FPS) for at in PIECES]
+    pieces = [[pasted(room, picture).tobytes() for picture in source_pictures(bench, round(at * FPS), FPS)]
+              for at in PIECES]
     at = {}
     for number, (start, _) in enumerate(sparse_visits()):
         for i, picture in enumerate(pieces[number % len(pieces)]):
             at[round(start * FPS) + i] = picture
+    room = room.tobytes()
     for i in range(round((SPARSE_FIRST_S + SPARSE_VISITS * SPARSE_EVERY_S) * FPS)):
-        yield at.get(i, room[i % len(room)])
+        yield at.get(i, room)
 
 
 def encode(bench, recipe, path):
@@ -152,13 +190,15 @@ def encode(bench, recipe, path):
 
 def stream_facts(path):
     """Where the key frames are, how many packets there are, how long it is."""
-    out = subprocess.run(['ffprobe', '-v', 'error', '-select_streams', 'v', '-show_entries', 'packet=pts_time,flags',
-                          '-of', 'csv=p=0', path], check=True, capture_output=True, text=True).stdout
-    packets = [line.split(',')[:2] for line in out.splitlines() if line]
-    times = [float(time) for time, _ in packets]
+    out = subprocess.run(['ffprobe', '-v', 'error', '-select_streams', 'v', '-show_entries',
+                          'packet=pts_time,size,flags', '-of', 'csv=p=0', path], check=True, capture_output=True,
+                         text=True).stdout
+    packets = [line.split(',')[:3] for line in out.splitlines() if line]
+    times = [float(time) for time, _, _ in packets]
     first, step = min(times), (max(times) - min(times)) / (len(times) - 1)
-    return {'packets': len(packets), 'seconds': round(max(times) - first + step, 3), 'bytes': os.path.getsize(path),
-            'keys': [round(float(time) - first, 3) for time, flags in packets if 'K' in flags]}
+    return {'packets': len(packets), 'payload': sum(int(size) for _, size, _ in packets),
+            'seconds': round(max(times) - first + step, 3), 'bytes': os.path.getsize(path),
+            'keys': [round(float(time) - first, 3) for time, _, flags in packets if 'K' in flags]}
 
 
 def describe(recipe, path):
@@ -169,8 +209,9 @@ def describe(recipe, path):
 
 
 def recipe_text(recipe):
-    composed = [PIECES, SPARSE_VISITS, SPARSE_FIRST_S, SPARSE_EVERY_S] if recipe[0] == 'sparse' else []
-    return json.dumps([*recipe, VISITS if recipe[0] == 'source' else [EMPTY_FIRST, EMPTY_COUNT, IDLE_S], *composed])
+    room = [EMPTY_FIRST, EMPTY_COUNT, 'mean']
+    visits = [PIECES, SPARSE_VISITS, SPARSE_FIRST_S, SPARSE_EVERY_S, BLOCK, DIFFERS_PX, DIFFERS]
+    return json.dumps([*recipe, {'source': VISITS, 'idle': [IDLE_S, *room], 'sparse': [*room, *visits]}[recipe[0]]])
 
 
 def recording(bench, name):

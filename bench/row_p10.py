@@ -7,14 +7,17 @@ SETTLE_S = 8
 CAMERAS = 8
 
 
-def settled(bench, name, text, model=False):
-    """(RSS, anonymous) in MiB once every camera has delivered and the model, if any, has run."""
+def settled(bench, name, text, model=False, held=None):
+    """(RSS, anonymous) in MiB once every camera has delivered and the model, if any, has run. held is given what hsi
+    itself says that it holds, in bytes by purpose."""
     with Hsi(bench, name, text) as p:
         if model:
             p.wait_health(lambda h: looks_of(h) >= 10)
         else:
             p.wait_health()
         p.window(SETTLE_S)
+        if held is not None:
+            held.append(p.get('/api/system')['memory'])
         return memory_mb(p.pid)
 
 
@@ -52,14 +55,17 @@ def run(bench):
     clip, rows = bench.clip_720(), []
     one = {'camera0': clip}
     many = {f'camera{i}': clip for i in range(CAMERAS + 1)}
-    idle, single, several = [], [], []
+    idle, single, several, held = [], [], [], []
     for _ in range(bench.runs):
         idle.append(settled(bench, 'p10-idle', config_text(one, enabled=False)))
         single.append(settled(bench, 'p10-one', config_text(one)))
-        several.append(settled(bench, 'p10-many', config_text(many)))
+        several.append(settled(bench, 'p10-many', config_text(many), held=held))
     both(rows, 'P10a', 'motion-only daemon, listening', [median([v[i] for v in idle]) for i in range(2)], 'MiB',
          limit=GOAL_DAEMON_MB)
     model_rows(bench, rows)
     each = [(median([v[i] for v in several]) - median([v[i] for v in single])) / CAMERAS for i in range(2)]
     both(rows, 'P10c', 'each 720p camera', each, 'MiB', limit=GOAL_CAMERA_MB)
+    for purpose in ('packet_bytes', 'idle_bytes', 'frame_bytes'):
+        value = median([h[purpose] for h in held]) / 2 ** 20 / (CAMERAS + 1)
+        rows.append(row('P10c.where', f'of that, {purpose.removesuffix("_bytes")}s as hsi counts them', value, 'MiB'))
     return rows

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 
-from harness import Bench, ROOT, absent_row, print_table
+from harness import Absent, Bench, ROOT, absent_row, print_table
 
 MEASURES = ['P1', 'P3', 'P7', 'P9', 'P10', 'kernels']
 PROGRAMS = ['decode_only', 'looks', 'preprocess', 'ort_loop', 'kernels']
@@ -31,7 +31,7 @@ def measure(bench, measure_id):
     print(f'{measure_id} ...', file=sys.stderr, flush=True)
     try:
         rows = importlib.import_module('row_' + measure_id.lower()).run(bench)
-    except (RuntimeError, OSError, KeyError, subprocess.CalledProcessError) as failure:
+    except (Absent, RuntimeError, OSError, KeyError, subprocess.CalledProcessError) as failure:
         rows = [absent_row(measure_id, 'could not be measured', failure)]
     with open(os.path.join(bench.out, measure_id + '.json'), 'w', encoding='utf-8') as f:
         json.dump(rows, f, indent=1)
