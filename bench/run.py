@@ -15,7 +15,7 @@ import sys
 
 from harness import Absent, Bench, ROOT, absent_row, print_table
 
-MEASURES = ['P1', 'P3', 'P7', 'P9', 'P10', 'kernels']
+MEASURES = ['P1', 'P2', 'P3', 'P7', 'P9', 'P10', 'kernels']
 PROGRAMS = ['decode_only', 'looks', 'preprocess', 'ort_loop', 'kernels']
 
 
