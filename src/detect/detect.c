@@ -119,10 +119,8 @@ static bool take_turns(struct detect *d, struct gathered *g)
             expected |= now_us - slot->look_us <= ACTIVE_US;
             continue;
         }
-        if (!has_room(d, g, slot->observation)) {
-            d->turn = camera;
+        if (!has_room(d, g, slot->observation))
             return false;
-        }
         take(d, slot, now_us, g);
         d->turn = (camera + 1) % d->params.cameras;
     }

@@ -38,7 +38,8 @@ static const struct opt detect_rows[] = {
      .help = "Look at parts of the picture, about as large as the model's input, around what moves "
              "and what was found, instead of at all of it. A small model sees as much in them as a "
              "large one in the whole picture, in a quarter of the time. auto: where the picture "
-             "has at least 1.5 times the model's width or height."},
+             "has at least 1.5 times the model's width or height, and with models above 448 pixels "
+             "only as long as one part is enough."},
     {"whole_every", OPT_DURATION(struct detect_conf, whole_every_us, 0.5, 600), .def = "5s",
      .help = "With regions: look at the whole picture, too, at least this often."},
     {"batch_wait", OPT_DURATION(struct detect_conf, batch_wait_us, 0, 0.1), .def = "4ms",

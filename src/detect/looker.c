@@ -6,9 +6,13 @@
 #include <stdlib.h>
 
 /* Parts beside the whole that one look may have. They cost a run each where the model takes one at
- * a time; a graphics chip takes four in little more time than one. */
-#define PARTS_SINGLE  2
-#define PARTS_BATCHED 3
+ * a time, which a small model can afford: it is there instead of a large one. A large one left to
+ * itself takes no more time than whole pictures would. A graphics chip takes four looks in little
+ * more time than one. */
+#define PARTS_SINGLE   2
+#define PARTS_LARGE    1
+#define PARTS_BATCHED  3
+#define SMALL_MODEL_PX 448
 /* Below, the whole picture is hardly smaller in the model's eyes than parts of it. */
 #define WORTH_AUTO 1.5f
 #define WORTH_ON   1.01f
@@ -37,11 +41,13 @@ static struct regions_params params_for(const struct detector *detector)
     const struct detector_info *info = detector_info(detector);
     const struct detect_policy *policy = detector_policy(detector);
     bool off = policy->regions == REGIONS_OFF;
+    bool large = policy->regions == REGIONS_AUTO && MAX(info->width, info->height) > SMALL_MODEL_PX;
+    int single = large ? PARTS_LARGE : PARTS_SINGLE;
     return (struct regions_params){
         .width = off ? 0 : info->width,
         .height = off ? 0 : info->height,
         .worth = policy->regions == REGIONS_ON ? WORTH_ON : WORTH_AUTO,
-        .parts_max = info->batch > 1 ? PARTS_BATCHED : PARTS_SINGLE,
+        .parts_max = info->batch > 1 ? PARTS_BATCHED : single,
         .whole_every_us = policy->whole_every_us,
     };
 }

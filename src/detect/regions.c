@@ -165,7 +165,7 @@ static bool moves_at(const struct motion_result *motion, struct box b)
 
 static bool rests(const struct spot *s, const struct observation *o)
 {
-    return o->pts_us - s->rest_us >= REST_US && !moves_at(&o->motion, s->box);
+    return s->misses == 0 && o->pts_us - s->rest_us >= REST_US && !moves_at(&o->motion, s->box);
 }
 
 /* all: also what has not moved for a while. */

@@ -3,6 +3,7 @@
 
 #include "double/detector.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -363,14 +364,19 @@ static void who_is_active_is_waited_for(void **state)
     push(&s, 0, 1, LOOK);
     wait_out(s.out, 1);
     push(&s, 1, 1, LOOK); /* waits for 0, which has just been active */
+    struct observation *end = observation_new(1);
+    end->pts_us = 9;
+    end->end = end->keep = true;
+    while (!detect_push(s.detect, &end)) /* until the detector has taken the look */
+        sched_yield();
     push(&s, 0, 2, LOOK);
-    wait_out(s.out, 3);
+    wait_out(s.out, 4);
     CHECK_INT(detect_stats(s.detect).runs, 2);
-    check_out(&s, "a1! b1! a2!");
+    check_out(&s, "a1! b1! a2! b9.");
     /* Stopping waits for nobody. */
-    push(&s, 1, 2, LOOK);
+    push(&s, 2, 1, LOOK);
     detect_stop(&s.detect);
-    check_out(&s, "a1! b1! a2! b2!");
+    check_out(&s, "a1! b1! a2! b9. c1!");
     stop_stage(&s);
 }
 

@@ -36,132 +36,143 @@ static const struct detections *join_all(struct fixture *f, const struct box *re
     return &f->found[LOOKED_MAX];
 }
 
+#define LEFT                                                                                       \
+    {                                                                                              \
+        0, 0, 0.5f, 1                                                                              \
+    }
+#define RIGHT                                                                                      \
+    {                                                                                              \
+        0.4f, 0, 1, 1                                                                              \
+    }
+#define WHOLE                                                                                      \
+    {                                                                                              \
+        0, 0, 1, 1                                                                                 \
+    }
+
+static const struct {
+    const char *name;
+    int looks;
+    struct box regions[2];
+    int count;
+    struct seen seen[3];
+    int found, cuts;
+    float first; /* score of the best */
+} scenes[] = {
+    {"two parts, two things",
+     2,
+     {LEFT, RIGHT},
+     2,
+     {{0, {0.1f, 0.2f, 0.2f, 0.6f}, 0.5f, "person"}, {1, {0.7f, 0.2f, 0.8f, 0.6f}, 0.8f, "person"}},
+     2,
+     0,
+     0.8f},
+    {"one thing in both",
+     2,
+     {LEFT, RIGHT},
+     2,
+     {{0, {0.42f, 0.2f, 0.48f, 0.6f}, 0.5f, "person"},
+      {1, {0.42f, 0.2f, 0.475f, 0.62f}, 0.8f, "person"}},
+     1,
+     0,
+     0.8f},
+    {"two kinds in one place",
+     2,
+     {LEFT, RIGHT},
+     2,
+     {{0, {0.42f, 0.2f, 0.48f, 0.6f}, 0.5f, "bicycle"},
+      {1, {0.42f, 0.2f, 0.48f, 0.6f}, 0.8f, "person"}},
+     2,
+     0,
+     0.8f},
+    {"car or truck is one kind",
+     2,
+     {LEFT, RIGHT},
+     2,
+     {{0, {0.42f, 0.2f, 0.48f, 0.6f}, 0.5f, "car"}, {1, {0.42f, 0.2f, 0.48f, 0.6f}, 0.8f, "truck"}},
+     1,
+     0,
+     0.8f},
+    {"cut in one, whole in the other, which is less sure",
+     2,
+     {LEFT, RIGHT},
+     2,
+     {{0, {0.42f, 0.2f, 0.5f, 0.6f}, 0.9f, "person"},
+      {1, {0.42f, 0.2f, 0.55f, 0.6f}, 0.4f, "person"}},
+     1,
+     0,
+     0.4f},
+    {"cut in both",
+     2,
+     {LEFT, RIGHT},
+     2,
+     {{0, {0.3f, 0.2f, 0.5f, 0.6f}, 0.9f, "car"}, {1, {0.4f, 0.2f, 0.6f, 0.6f}, 0.8f, "car"}},
+     0,
+     2,
+     0},
+    {"cut in one, not seen by the other",
+     2,
+     {LEFT, RIGHT},
+     1,
+     {{0, {0.3f, 0.2f, 0.5f, 0.6f}, 0.9f, "car"}},
+     0,
+     1,
+     0},
+    {"cut, but not seen by a look at all",
+     2,
+     {WHOLE, LEFT},
+     1,
+     {{1, {0.3f, 0.2f, 0.5f, 0.6f}, 0.9f, "car"}},
+     0,
+     0,
+     0},
+    {"cut, and seen by a look at all",
+     2,
+     {WHOLE, LEFT},
+     2,
+     {{1, {0.3f, 0.2f, 0.5f, 0.6f}, 0.9f, "car"}, {0, {0.3f, 0.2f, 0.7f, 0.6f}, 0.3f, "car"}},
+     1,
+     0,
+     0.3f},
+    {"at the picture's own edge nothing is cut",
+     2,
+     {LEFT, RIGHT},
+     2,
+     {{0, {0, 0.2f, 0.1f, 1}, 0.9f, "person"}, {1, {0.9f, 0, 1, 0.5f}, 0.8f, "person"}},
+     2,
+     0,
+     0.9f},
+    {"a child in front of an adult, in one look",
+     2,
+     {LEFT, RIGHT},
+     2,
+     {{0, {0.1f, 0.1f, 0.3f, 0.9f}, 0.9f, "person"},
+      {0, {0.15f, 0.4f, 0.25f, 0.85f}, 0.7f, "person"}},
+     2,
+     0,
+     0.9f},
+    {"the same seen twice by one look is the model's word",
+     1,
+     {LEFT},
+     2,
+     {{0, {0.1f, 0.1f, 0.3f, 0.9f}, 0.9f, "person"},
+      {0, {0.1f, 0.1f, 0.3f, 0.88f}, 0.7f, "person"}},
+     2,
+     0,
+     0.9f},
+    {"nothing", 2, {LEFT, RIGHT}, 0, {{0}}, 0, 0, 0},
+};
+
 static void what_counts(void **state)
 {
     (void)state;
-    const struct box left = {0, 0, 0.5f, 1}, right = {0.4f, 0, 1, 1};
-    const struct {
-        const char *name;
-        int looks;
-        struct box regions[2];
-        int count;
-        struct seen seen[3];
-        int found, cuts;
-        float first; /* score of the best */
-    } cases[] = {
-        {"two parts, two things",
-         2,
-         {left, right},
-         2,
-         {{0, {0.1f, 0.2f, 0.2f, 0.6f}, 0.5f, "person"},
-          {1, {0.7f, 0.2f, 0.8f, 0.6f}, 0.8f, "person"}},
-         2,
-         0,
-         0.8f},
-        {"one thing in both",
-         2,
-         {left, right},
-         2,
-         {{0, {0.42f, 0.2f, 0.48f, 0.6f}, 0.5f, "person"},
-          {1, {0.42f, 0.2f, 0.475f, 0.62f}, 0.8f, "person"}},
-         1,
-         0,
-         0.8f},
-        {"two kinds in one place",
-         2,
-         {left, right},
-         2,
-         {{0, {0.42f, 0.2f, 0.48f, 0.6f}, 0.5f, "bicycle"},
-          {1, {0.42f, 0.2f, 0.48f, 0.6f}, 0.8f, "person"}},
-         2,
-         0,
-         0.8f},
-        {"car or truck is one kind",
-         2,
-         {left, right},
-         2,
-         {{0, {0.42f, 0.2f, 0.48f, 0.6f}, 0.5f, "car"},
-          {1, {0.42f, 0.2f, 0.48f, 0.6f}, 0.8f, "truck"}},
-         1,
-         0,
-         0.8f},
-        {"cut in one, whole in the other, which is less sure",
-         2,
-         {left, right},
-         2,
-         {{0, {0.42f, 0.2f, 0.5f, 0.6f}, 0.9f, "person"},
-          {1, {0.42f, 0.2f, 0.55f, 0.6f}, 0.4f, "person"}},
-         1,
-         0,
-         0.4f},
-        {"cut in both",
-         2,
-         {left, right},
-         2,
-         {{0, {0.3f, 0.2f, 0.5f, 0.6f}, 0.9f, "car"}, {1, {0.4f, 0.2f, 0.6f, 0.6f}, 0.8f, "car"}},
-         0,
-         2,
-         0},
-        {"cut in one, not seen by the other",
-         2,
-         {left, right},
-         1,
-         {{0, {0.3f, 0.2f, 0.5f, 0.6f}, 0.9f, "car"}},
-         0,
-         1,
-         0},
-        {"cut, but not seen by a look at all",
-         2,
-         {BOX_WHOLE, left},
-         1,
-         {{1, {0.3f, 0.2f, 0.5f, 0.6f}, 0.9f, "car"}},
-         0,
-         0,
-         0},
-        {"cut, and seen by a look at all",
-         2,
-         {BOX_WHOLE, left},
-         2,
-         {{1, {0.3f, 0.2f, 0.5f, 0.6f}, 0.9f, "car"}, {0, {0.3f, 0.2f, 0.7f, 0.6f}, 0.3f, "car"}},
-         1,
-         0,
-         0.3f},
-        {"at the picture's own edge nothing is cut",
-         2,
-         {left, right},
-         2,
-         {{0, {0, 0.2f, 0.1f, 1}, 0.9f, "person"}, {1, {0.9f, 0, 1, 0.5f}, 0.8f, "person"}},
-         2,
-         0,
-         0.9f},
-        {"a child in front of an adult, in one look",
-         2,
-         {left, right},
-         2,
-         {{0, {0.1f, 0.1f, 0.3f, 0.9f}, 0.9f, "person"},
-          {0, {0.15f, 0.4f, 0.25f, 0.85f}, 0.7f, "person"}},
-         2,
-         0,
-         0.9f},
-        {"the same seen twice by one look is the model's word",
-         1,
-         {left},
-         2,
-         {{0, {0.1f, 0.1f, 0.3f, 0.9f}, 0.9f, "person"},
-          {0, {0.1f, 0.1f, 0.3f, 0.88f}, 0.7f, "person"}},
-         2,
-         0,
-         0.9f},
-        {"nothing", 2, {left, right}, 0, {{0}}, 0, 0, 0},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(scenes); i++) {
         struct fixture f;
-        const struct detections *d = join_all(&f, cases[i].regions, cases[i].looks, cases[i].seen,
-                                              cases[i].count);
-        if (d->count != cases[i].found || f.cut_count != cases[i].cuts)
-            fail_msg("%s: %d found, %d cut", cases[i].name, d->count, f.cut_count);
-        if (d->count > 0 && d->items[0].score != cases[i].first)
-            fail_msg("%s: the first has %g", cases[i].name, d->items[0].score);
+        const struct detections *d = join_all(&f, scenes[i].regions, scenes[i].looks,
+                                              scenes[i].seen, scenes[i].count);
+        if (d->count != scenes[i].found || f.cut_count != scenes[i].cuts)
+            fail_msg("%s: %d found, %d cut", scenes[i].name, d->count, f.cut_count);
+        if (d->count > 0 && d->items[0].score != scenes[i].first)
+            fail_msg("%s: the first has %g", scenes[i].name, d->items[0].score);
         free(f.found);
     }
 }

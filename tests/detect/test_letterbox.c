@@ -299,6 +299,21 @@ static void crops(void **state)
     }
 }
 
+/* What was planned in whole pixels is cropped to those, whatever the picture's size. */
+static void crops_of_whole_pixels_are_exact(void **state)
+{
+    (void)state;
+    static const int widths[] = {768, 1280, 1920, 1921, 2592, 3840};
+    for (size_t i = 0; i < ARRAY_LEN(widths); i++)
+        for (int x = 0; x + 320 <= widths[i]; x += 2) {
+            float w = (float)widths[i];
+            struct box region = {(float)x / w, 0, (float)(x + 320) / w, 1};
+            struct crop crop = crop_of(region, widths[i], 100);
+            if (crop.x != x || crop.width != 320)
+                fail_msg("%d of %d: %d px at %d", x, widths[i], crop.width, crop.x);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_part_is_a_picture),
         cmocka_unit_test(pixels_of_a_part_keep_their_centres),
         cmocka_unit_test(crops),
+        cmocka_unit_test(crops_of_whole_pixels_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

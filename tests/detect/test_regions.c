@@ -185,8 +185,13 @@ static void who_is_lost_is_looked_for(void **state)
     static const struct {
         const char *name;
         float score;
-        int looks; /* without it, before it is given up */
-    } cases[] = {{"sure", 0.9f, 10}, {"never sure", 0.3f, 1}};
+        int64_t step_us; /* from look to look */
+        int looks;       /* without it, before it is given up */
+    } cases[] = {
+        {"sure", 0.9f, LOOK, 10},
+        {"sure, and rarely looked for", 0.9f, US_PER_S, 3},
+        {"never sure", 0.3f, LOOK, 1},
+    };
     struct box there = px(900, 500, 80, 200), elsewhere = px(100, 100, 80, 60);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct fixture f;
@@ -195,7 +200,8 @@ static void who_is_lost_is_looked_for(void **state)
         learn(&f, &there, 1, cases[i].score);
         moves(&f, &elsewhere, 1);
         int looks = 0;
-        for (int64_t at_us = US_PER_S + LOOK; at_us < 4 * US_PER_S; at_us += LOOK) {
+        int64_t step_us = cases[i].step_us;
+        for (int64_t at_us = US_PER_S + step_us; at_us < 6 * US_PER_S; at_us += step_us) {
             plan(&f, at_us);
             if (f.count < 2)
                 break;
