@@ -206,20 +206,41 @@ bool db_open_mender(const char *dir, struct db **ret, struct err *err)
     return open_writer(dir, false, ret, err);
 }
 
-bool db_open_reader(const char *dir, struct db **ret, struct err *err)
+/* name: the path, or an address for SQLite that has options behind it. */
+static bool open_reader(const char *path, const char *name, int more_flags, struct db **ret,
+                        struct err *err)
 {
-    char path[STORE_PATH_BYTES];
-    snprintf(path, sizeof path, "%s/" DB_FILE, dir);
     AUTO(db_close) struct db *db = NEW(struct db);
     db->lock_fd = -1;
-    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    if (sqlite3_open_v2(path, &db->conn, flags, NULL) != SQLITE_OK)
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | more_flags;
+    if (sqlite3_open_v2(name, &db->conn, flags, NULL) != SQLITE_OK)
         return err_sqlite(err, db->conn, path);
     sqlite3_busy_timeout(db->conn, BUSY_TIMEOUT_MS);
     if (!run(db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;", err))
         return err_wrap(err, "%s", path);
     *ret = TAKE(db);
     return true;
+}
+
+bool db_open_reader(const char *dir, struct db **ret, struct err *err)
+{
+    char path[STORE_PATH_BYTES];
+    snprintf(path, sizeof path, "%s/" DB_FILE, dir);
+    return open_reader(path, path, 0, ret, err);
+}
+
+bool db_open_looker(const char *dir, struct db **ret, struct err *err)
+{
+    char path[STORE_PATH_BYTES], name[3 * STORE_PATH_BYTES + 32] = "file:";
+    snprintf(path, sizeof path, "%s/" DB_FILE, dir);
+    if (ended_uncleanly(path) || db_lock_holder(dir) != 0)
+        return open_reader(path, path, 0, ret, err);
+    size_t n = strlen(name);
+    for (const char *p = path; *p; p++)
+        n += (size_t)snprintf(name + n, sizeof name - n, strchr("%?#", *p) ? "%%%02X" : "%c",
+                              (unsigned char)*p);
+    snprintf(name + n, sizeof name - n, "?immutable=1");
+    return open_reader(path, name, SQLITE_OPEN_URI, ret, err);
 }
 
 void db_close(struct db **db)

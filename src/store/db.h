@@ -19,6 +19,9 @@ NODISCARD bool db_open_writer(const char *dir, struct db **ret, struct err *err)
 NODISCARD bool db_open_mender(const char *dir, struct db **ret, struct err *err);
 /* One that only reads; while there is a writer. */
 NODISCARD bool db_open_reader(const char *dir, struct db **ret, struct err *err);
+/* One that only looks: where nobody writes and no log of changes waits, it leaves no files behind,
+ * and the file system may be read-only. Whoever starts to write meanwhile confuses it. */
+NODISCARD bool db_open_looker(const char *dir, struct db **ret, struct err *err);
 void db_close(struct db **db);
 /* The process that has the directory's database open for writing, 0: none. */
 long db_lock_holder(const char *dir);

@@ -39,7 +39,7 @@ static bool look(struct fsck *f, const struct check *check, struct err *err)
 {
     const char *dir = f->result->dir;
     if (!db_check_begin(f->db, false, err))
-        return false;
+        return err_wrap(err, "%s/hsi.db", dir);
     bool ok = db_check_rows(f->db, check, err) && db_check_names(f->db, check, err) &&
               db_count_all(f->db, f->result, err);
     db_check_end(f->db);
@@ -105,7 +105,7 @@ bool store_fsck(const struct fsck_params *params, struct fsck_result *ret, struc
     struct fsck f = {params, ret, NULL};
     ret->in_use = params->repair ? 0 : db_lock_holder(ret->dir);
     bool ok = params->repair ? db_open_mender(ret->dir, &f.db, err) && repair(&f, err)
-                             : db_open_reader(ret->dir, &f.db, err) && only_look(&f, err);
+                             : db_open_looker(ret->dir, &f.db, err) && only_look(&f, err);
     db_close(&f.db);
     return ok;
 }

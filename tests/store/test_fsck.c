@@ -117,6 +117,12 @@ static void what_is_well_is_left_alone(void **state)
         CHECK_INT(r.camera_events, 1);
         CHECK_INT(r.in_use, 0);
         CHECK_STR(r.dir, f->dir);
+        char path[256];
+        static const char *const made[] = {"hsi.db-wal", "hsi.db-shm"};
+        for (size_t i = 0; i < ARRAY_LEN(made) && !repair; i++) {
+            snprintf(path, sizeof path, "%s/%s", f->dir, made[i]);
+            CHECK(access(path, F_OK) != 0); /* looking leaves nothing behind */
+        }
     }
     CHECK_INT(disk_usage(f).files, 6);
 }
