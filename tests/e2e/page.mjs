@@ -9,7 +9,7 @@
 //   HSI_SCREENSHOTS  folder for pictures of the page; none are kept without it
 //   HSI_CHROMIUM     the browser, /usr/bin/chromium by default
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -215,6 +215,115 @@ for (const theme of ['light', 'dark']) {
     });
     await phone.context.close();
 }
+
+// Cameras in every condition that the API names. The answers are made up here, everything else is the real server's;
+// porch is its camera with a picture.
+const api = readFileSync(new URL('../../docs/api/openapi.yaml', import.meta.url), 'utf8');
+const named = (field) => new RegExp(`\\b${field}:\\s*(?:\\{)?enum: \\[([^\\]]+)\\]`).exec(api)[1].split(', ');
+const causes = named('cause').filter((cause) => cause !== 'null');
+const views = named('view').filter((view) => view !== 'good' && !causes.includes(view));
+const path = `/srv/${'endless'.repeat(20)}.mp4`;
+const minutesAgo = (minutes) => new Date(Date.now() - minutes * 60_000).toISOString();
+const made = [
+    { name: 'porch', state: 'retrying', cause: 'denied', reason: 'cannot connect: the camera refuses this',
+        retry_in_s: 274, width: 1280, height: 720, picture_at: minutesAgo(9) },
+    { name: 'well', state: 'online', view: 'good', idle: { idle: true, reason: null, idle_s: 90 } },
+    { name: 'off', enabled: false, state: 'ended', cause: null, reason: null },
+    { name: 'tireless', state: 'online', view: 'good',
+        idle: { idle: false, reason: 'its key frames are 8.0 s apart', idle_s: 0 } },
+    { name: 'uploads', state: 'online', view: 'good', uploads: { accepted: 1, duplicates: 2, refused: 1, waiting: 0,
+        unmoved: null, last_refusal: 'cut.jpg: the picture is cut off' } },
+    { name: 'n'.repeat(47), state: 'retrying', cause: 'missing', reason: `${path}: cannot open` },
+    ...causes.map((cause) => ({ name: `cause-${cause}`, state: ['no_key_frame', 'frozen', 'black'].includes(cause) ?
+        'online' : 'retrying', cause, reason: null, view: 'good' })),
+    ...views.map((view) => ({ name: `view-${view}`, state: 'online', cause: null, reason: null, view })),
+];
+const happened = [
+    { id: '5', camera: 'view-covered', kind: 'covered', ended: false, at: minutesAgo(1), text: 'something covers the lens' },
+    { id: '4', camera: 'well', kind: 'lost', ended: true, at: minutesAgo(2), text: 'no pictures came' },
+    { id: '3', camera: 'well', kind: 'lost', ended: false, at: minutesAgo(5), text: `cannot connect: ${path}` },
+    { id: '2', camera: 'well', kind: 'black', ended: false, at: minutesAgo(8), text: 'the picture is black' },
+];
+
+async function openTroubled(width, height, colorScheme) {
+    const opened = await open(width, height, colorScheme);
+    const answer = (items) => (route) => route.fulfill({ json: { items, pagination: { limit: 100, next_cursor: null,
+        has_more: false } } });
+    await opened.page.route((url) => url.pathname === '/api/cameras', answer(made));
+    await opened.page.route((url) => url.pathname === '/api/camera-events', answer(happened));
+    await opened.page.reload({ waitUntil: 'load' });
+    await opened.page.waitForFunction((count) => document.querySelectorAll('.camera').length === count, made.length);
+    await opened.page.click('.camera-events summary');
+    return opened;
+}
+
+const troubled = await openTroubled(1440, 900, 'light');
+const card = (name) => troubled.page.locator(`[aria-label="Camera ${name}"]`);
+
+await check('every cause and every bad view has words of its own and says what to do', async () => {
+    const said = new Map();
+    for (const name of [...causes.map((c) => `cause-${c}`), ...views.map((v) => `view-${v}`)]) {
+        const words = await card(name).locator('.state').textContent();
+        expect(!/_|^(online|offline|none)$/.test(words), `${name} is '${words}'`);
+        expect(!said.has(words), `${name} and ${said.get(words)} are both '${words}'`);
+        said.set(words, name);
+        expect(/\w{3}.*[.?]$/.test(await card(name).locator('.help').textContent()), `${name} does not help`);
+    }
+    expect(said.size >= 14, `only ${said.size} kinds of trouble`);
+    await keep(troubled.page, 'trouble-wide-light-full');
+});
+
+await check('the header counts the cameras that need attention, and shows the first', async () => {
+    const bad = made.length - 4; // well, off, tireless, uploads
+    const text = await troubled.page.textContent('.health');
+    expect(text === `${bad} of ${made.length} cameras need attention`, `the header says '${text}'`);
+    await troubled.page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await troubled.page.click('.top .link');
+    await troubled.page.waitForFunction(() => {
+        const box = document.querySelector('.camera.troubled').getBoundingClientRect();
+        return box.top >= 0 && box.bottom <= innerHeight;
+    });
+});
+
+await check('the last picture of a lost camera does not pass for a live one', async () => {
+    await troubled.page.waitForFunction(() =>
+        document.querySelector('[aria-label="Camera porch"] .picture.stale img')?.naturalWidth > 0);
+    expect(/^Last picture 9 min/.test(await card('porch').locator('.age').textContent()), 'its age is not shown');
+    expect(/next try in 5 min/.test(await card('porch').locator('.reason').textContent()),
+        'when it is tried again is not shown');
+});
+
+await check('resting, tireless, uploading and switched-off cameras are told apart, and are well', async () => {
+    const wanted = { well: /online.*resting/, tireless: /online.*Never rests: its key frames/,
+        off: /^(?!.*ended).*switched off/,
+        uploads: /ready.*1 file · 2 duplicates · 1 refused.*Last refused: cut\.jpg: the picture is cut off/ };
+    for (const [name, pattern] of Object.entries(wanted)) {
+        const text = await card(name).textContent();
+        expect(pattern.test(text), `${name}: '${text}'`);
+        expect(!(await card(name).getAttribute('class')).includes('troubled'), `${name} is troubled`);
+    }
+});
+
+await check('what happened to cameras has one row from beginning to end, and says what lasts', async () => {
+    const rows = await troubled.page.locator('.camera-events li').allTextContents();
+    expect(rows.length === 3, `${rows.length} rows`);
+    expect(/covers the lens.*still so/.test(rows[0]), `'${rows[0]}'`);
+    expect(/No pictures: \/srv.*over after 3 min$/.test(rows[1]), `'${rows[1]}'`);
+    expect(/black/.test(rows[2]) && !/over|still/.test(rows[2]), `an end that nobody saw: '${rows[2]}'`);
+});
+await troubled.context.close();
+
+await check('long names and reasons stay inside their cards on a phone', async () => {
+    const phone = await openTroubled(390, 844, 'dark');
+    const outside = await phone.page.evaluate(() => [...document.querySelectorAll('.camera, .camera-events')].flatMap(
+        (card) => [...card.querySelectorAll('h3, p, span, b')].filter((part) =>
+            part.getBoundingClientRect().right > card.getBoundingClientRect().right + 1 || part.scrollWidth >
+            part.clientWidth + 1 && getComputedStyle(part).display !== 'inline').map((part) => part.textContent)));
+    expect(outside.length === 0, `outside: ${outside.join(' | ')}`);
+    expect(await noSidewaysScroll(phone.page), 'the page is wider than the window');
+    await keep(phone.page, 'trouble-phone-dark-full');
+    await phone.context.close();
+});
 
 const dark = await open(1440, 900, 'dark');
 await check('the dark theme is dark', async () => {

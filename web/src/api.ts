@@ -48,14 +48,24 @@ export interface SecurityEvent {
 
 export interface Camera {
     name: string;
+    enabled?: boolean;
     state?: string;
     cause?: string | null;
     reason?: string | null;
+    retry_in_s?: number;
     view?: string;
     width?: number;
     height?: number;
-    idle?: { idle: boolean; reason: string | null };
-    uploads?: { accepted: number; last_refusal: string | null };
+    picture_at?: string | null;
+    idle?: { idle: boolean; reason: string | null; idle_s: number };
+    uploads?: {
+        accepted: number;
+        duplicates: number;
+        refused: number;
+        waiting: number;
+        unmoved: string | null;
+        last_refusal: string | null;
+    };
 }
 
 export interface CameraEvent {
@@ -113,7 +123,7 @@ export function getEvents(filter: EventFilter, cursor: string | null): Promise<P
 
 export const getEvent = (id: string) => get<SecurityEvent>(`/api/events/${encodeURIComponent(id)}`);
 export const getCameras = () => get<Page<Camera>>('/api/cameras');
-export const getCameraEvents = () => get<Page<CameraEvent>>('/api/camera-events?limit=8');
+export const getCameraEvents = () => get<Page<CameraEvent>>('/api/camera-events?limit=50');
 export const getSystem = () => get<System>('/api/system');
 
 /** Address of an event's picture. The revision only makes a changed picture a new address. */

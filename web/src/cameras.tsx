@@ -1,8 +1,12 @@
 // Cameras: the live picture of each, what it is doing, and what it saw last.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Camera } from './api';
-import { Badge, When } from './parts';
-import { cameraEvents, cameras, camerasKnown, lastEventOf, select } from './state';
+import { conditionOf, needsAttention, plain } from './condition';
+import type { Condition } from './condition';
+import { Badge, capital, count, When } from './parts';
+import { cameras, camerasKnown, incidents, lastEventOf, select } from './state';
+import type { Incident } from './state';
+import { duration } from './time';
 
 const PERIOD_MS = 250;
 const PATIENCE_MS = 2_000; // between tries while there is no picture
@@ -67,81 +71,80 @@ function show(image: HTMLImageElement, camera: string, told: (state: Picture) =>
     };
 }
 
-function LivePicture({ camera }: { camera: Camera }) {
+function veilOf(camera: Camera, condition: Condition, loading: boolean): string {
+    if (condition.mood === 'online' && camera.uploads) return 'Waiting for the first upload';
+    if (condition.mood !== 'online') return capital(condition.words);
+    return loading ? 'Loading the picture …' : 'No picture at the moment';
+}
+
+/** What is shown is not what is going on: since when. */
+function Age({ camera, mood }: { camera: Camera; mood: Condition['mood'] }) {
+    if (!camera.picture_at || (!camera.uploads && (mood === 'online' || mood === 'unwell'))) return null;
+    return (
+        <p class="age">
+            {camera.uploads ? 'Taken' : 'Last picture'} <When at={camera.picture_at} at_s={0} />
+        </p>
+    );
+}
+
+function LivePicture({ camera, condition }: { camera: Camera; condition: Condition }) {
     const image = useRef<HTMLImageElement>(null);
     const [state, setState] = useState<Picture>('loading');
     useEffect(() => (image.current ? show(image.current, camera.name, setState) : undefined), [camera.name]);
-    const ratio = camera.width && camera.height ? `${camera.width} / ${camera.height}` : '16 / 9';
+    const seen = Boolean(camera.width && camera.height);
+    const ratio = seen ? `${camera.width} / ${camera.height}` : '16 / 9';
+    const stale = ['retrying', 'off'].includes(condition.mood);
     return (
-        <div class={`picture ${state}`} ref={(element) => element?.style.setProperty('--ratio', ratio)}>
-            <img ref={image} alt={`Live picture of camera ${camera.name}`} />
-            {state !== 'shown' && (
-                <p class="veil">{state === 'loading' ? 'Loading the picture …' : 'No picture at the moment'}</p>
+        <div class={`picture ${state}${stale ? ' stale' : ''}${seen ? '' : ' unseen'}`}
+            ref={(element) => element?.style.setProperty('--ratio', ratio)}>
+            <img ref={image} alt={`${stale ? 'Last' : 'Live'} picture of camera ${camera.name}`} />
+            {(state !== 'shown' || stale) && (
+                <p class="veil">{veilOf(camera, condition, state === 'loading')}</p>
             )}
+            {state === 'shown' && <Age camera={camera} mood={condition.mood} />}
         </div>
     );
 }
 
-const stateWords: Record<string, string> = {
-    online: 'online',
-    connecting: 'connecting',
-    retrying: 'offline, trying again',
-    ended: 'recording has ended',
-};
+const RESTED_LEAST_S = 60; // less is not worth a word
 
-// Why there is no good picture, in two words; the sentence follows below.
-const troubleWords: Record<string, string> = {
-    refused: 'cannot be reached',
-    name: 'unknown name',
-    denied: 'wrong password',
-    missing: 'not there',
-    timeout: 'no answer',
-    silent: 'fell silent',
-    ended: 'hung up',
-    garbage: 'sends no video',
-    no_key_frame: 'waiting for a key frame',
-    frozen: 'frozen picture',
-    black: 'black picture',
-    covered: 'covered',
-    defocused: 'out of focus',
-    moved: 'turned away',
-};
-
-/** What the camera is doing, and whether somebody should look after it. */
-function condition(camera: Camera): { state: string; words: string } {
-    const state = camera.state ?? 'online';
-    const trouble = troubleWords[camera.cause ?? ''] ?? troubleWords[camera.view ?? ''];
-    if (state === 'online') return { state: trouble ? 'unwell' : state, words: trouble ?? 'online' };
-    if (state === 'retrying' && trouble) return { state, words: `${trouble}, trying again` };
-    return { state, words: stateWords[state] ?? state };
+/** Somebody who looks wakes the camera, so what it does unwatched has to be told afterwards. */
+function rest(camera: Camera): string {
+    if (!camera.idle || (camera.state ?? 'online') !== 'online') return '';
+    if (camera.idle.idle) return 'resting, nothing moves';
+    return camera.idle.idle_s >= RESTED_LEAST_S ? `rested ${duration(camera.idle.idle_s)}` : '';
 }
 
 function facts(camera: Camera): string {
-    const size = camera.width && camera.height ? `${camera.width} × ${camera.height}` : '';
-    const files = camera.uploads ? `${camera.uploads.accepted} files` : '';
-    return [size, files, camera.idle?.idle ? 'resting' : ''].filter(Boolean).join(' · ');
+    const { width, height, uploads } = camera;
+    const list = [width && height ? `${width} × ${height}` : '', rest(camera)];
+    if (uploads) {
+        list.push(count(uploads.accepted, 'file'));
+        if (uploads.duplicates) list.push(count(uploads.duplicates, 'duplicate'));
+        if (uploads.refused) list.push(`${uploads.refused} refused`);
+        if (uploads.waiting) list.push(`${uploads.waiting} waiting`);
+    }
+    return list.filter(Boolean).join(' · ');
 }
 
-/** A sentence that helps: why there is no picture, why a file was refused, what would save work. */
-function advice(camera: Camera): string | null {
-    if (camera.reason) return camera.reason;
-    if (camera.uploads?.last_refusal) return `Refused: ${camera.uploads.last_refusal}`;
-    return camera.idle?.reason ? `Never rests: ${camera.idle.reason}` : null;
-}
+const RESTING = 'While nothing moves, only its key frames are decoded: most of the work is saved, nothing is missed.';
 
 function CameraCard({ camera }: { camera: Camera }) {
-    const { state, words } = condition(camera);
-    const note = advice(camera);
+    const condition = conditionOf(camera);
     const last = lastEventOf(camera.name);
     return (
-        <article class="card camera" aria-label={`Camera ${camera.name}`}>
-            <LivePicture camera={camera} />
+        <article class={`card camera${needsAttention(camera) ? ' troubled' : ''}`}
+            aria-label={`Camera ${camera.name}`}>
+            <LivePicture camera={camera} condition={condition} />
             <div class="line">
                 <h3>{camera.name}</h3>
-                <span class={`state ${state}`}>{words}</span>
-                <span class="quiet end">{facts(camera)}</span>
+                <span class={`state ${condition.mood}`}>{condition.words}</span>
+                <span class="quiet end" title={camera.idle ? RESTING : undefined}>
+                    {facts(camera)}
+                </span>
             </div>
-            {note && <p class="quiet reason">{note}</p>}
+            {condition.help && <p class="help">{condition.help}</p>}
+            {condition.detail && <p class="quiet reason">{condition.detail}</p>}
             <p class="line last">
                 {last ? (
                     <>
@@ -159,24 +162,45 @@ function CameraCard({ camera }: { camera: Camera }) {
     );
 }
 
-/** What happened to the cameras themselves, newest first. */
+const INCIDENTS_SHOWN = 10;
+
+/** The program's sentence; why there were no pictures is said where it began. */
+function sentence({ kind, text, from }: Incident): string {
+    if (kind !== 'lost') return capital(text || kind);
+    return from && text ? `No pictures: ${plain(text)}` : 'No pictures';
+}
+
+function IncidentRow({ incident }: { incident: Incident }) {
+    const { from, to, lasting } = incident;
+    const length_s = from && to ? (Date.parse(to) - Date.parse(from)) / 1000 : 0;
+    return (
+        <li class={lasting ? 'lasting' : to ? 'over' : ''}>
+            <b>{incident.camera}</b>
+            <span class="what">{sentence(incident)}</span>
+            <span class="quiet">
+                <When at={from ?? to} at_s={0} />
+                {lasting && <span class="still-so"> · still so</span>}
+                {to && ` · over${from ? ` after ${duration(length_s)}` : ''}`}
+            </span>
+        </li>
+    );
+}
+
+/** What happened to the cameras themselves. */
 export function CameraEvents() {
-    if (cameraEvents.value.length === 0) return null;
+    const [newest] = incidents.value;
+    if (!newest) return null;
     return (
         <details class="card camera-events">
-            <summary>What happened to cameras</summary>
+            <summary>
+                What happened to cameras{' '}
+                <span class="quiet">
+                    last: {newest.camera}, <When at={newest.from ?? newest.to} at_s={0} />
+                </span>
+            </summary>
             <ul>
-                {cameraEvents.value.map((event) => (
-                    <li key={event.id} class="line">
-                        <b>{event.camera}</b>
-                        <span class={event.ended ? 'quiet' : ''}>
-                            {event.text}
-                            {event.ended ? ': over' : ''}
-                        </span>
-                        <span class="quiet end">
-                            <When at={event.at} at_s={0} />
-                        </span>
-                    </li>
+                {incidents.value.slice(0, INCIDENTS_SHOWN).map((incident) => (
+                    <IncidentRow key={incident.id} incident={incident} />
                 ))}
             </ul>
         </details>

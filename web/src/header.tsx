@@ -1,4 +1,6 @@
 // The line at the top: is everything well, and with what eyes are we looking?
+import { conditionOf, needsAttention } from './condition';
+import { count } from './parts';
 import { cameras, camerasKnown, connection, system } from './state';
 
 interface Health {
@@ -15,10 +17,21 @@ function health(): Health {
         return { mood: 'bad', text: `Nothing can be stored: ${system.value.reason ?? 'unknown'}` };
     const list = cameras.value;
     if (list.length === 0) return { mood: 'busy', text: 'No cameras yet' };
-    const offline = list.filter((camera) => (camera.state ?? 'online') !== 'online').length;
-    if (offline === 0)
-        return { mood: 'good', text: list.length === 1 ? 'Camera online' : 'All cameras online' };
-    return { mood: 'bad', text: `${offline} of ${list.length} cameras not online` };
+    const troubled = list.filter(needsAttention);
+    if (troubled.length === 1 && troubled[0])
+        return { mood: 'bad', text: `Camera ${troubled[0].name}: ${conditionOf(troubled[0]).words}` };
+    if (troubled.length > 1)
+        return { mood: 'bad', text: `${troubled.length} of ${list.length} cameras need attention` };
+    const moods = list.map((camera) => conditionOf(camera).mood);
+    const connecting = moods.filter((mood) => mood === 'connecting').length;
+    if (connecting > 0) return { mood: 'busy', text: `Connecting to ${count(connecting, 'camera')}` };
+    if (!moods.includes('online')) return { mood: 'busy', text: 'No camera is running' };
+    return { mood: 'good', text: list.length === 1 ? 'Camera online' : 'All cameras well' };
+}
+
+/** To the first camera that somebody should look after. */
+function showTroubled(): void {
+    document.querySelector('.camera.troubled')?.scrollIntoView({ behavior: 'smooth', block: 'center' });
 }
 
 export function Header() {
@@ -44,6 +57,11 @@ export function Header() {
                 <span class={`health ${mood}`} role="status">
                     {text}
                 </span>
+                {mood === 'bad' && cameras.value.some(needsAttention) && (
+                    <button type="button" class="link" onClick={showTroubled}>
+                        Show
+                    </button>
+                )}
             </div>
         </header>
     );

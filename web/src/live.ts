@@ -1,7 +1,9 @@
 // The live stream: one WebSocket, reconnected with back-off, resumed by sequence number so that no
 // change of an event is missed in between.
 import type { CameraEvent, SecurityEvent } from './api';
-import { applyCamera, applyCameraEvent, applyEvent, connection, reloadEvents, reloadSystem } from './state';
+import {
+    applyCameraEvent, applyEvent, connection, reloadCamerasSoon, reloadEvents, reloadSystem,
+} from './state';
 
 const FIRST_DELAY_MS = 500;
 const LAST_DELAY_MS = 15_000;
@@ -11,10 +13,9 @@ const QUIET_MS = 45_000; // without a word this long, ask whether anybody is the
 type Message =
     | { type: 'hello'; seq: number }
     | { type: 'event'; seq: number; data: SecurityEvent }
-    | { type: 'camera'; data: { camera?: string; state?: string; reason?: string | null } }
     | { type: 'camera_event'; data: CameraEvent }
     | { type: 'missed'; count: number; seq: number }
-    | { type: 'pong' | 'error' | 'detections' };
+    | { type: 'camera' | 'pong' | 'error' | 'detections' };
 
 let socket: WebSocket | null = null;
 let seq = -1; // of the newest event that arrived; -1: none yet
@@ -45,7 +46,7 @@ function onMessage(message: Message): void {
             applyEvent(message.data);
             break;
         case 'camera':
-            applyCamera(message.data);
+            reloadCamerasSoon();
             break;
         case 'camera_event':
             applyCameraEvent(message.data);

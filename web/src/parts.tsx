@@ -46,3 +46,8 @@ export const soFar = (event: SecurityEvent) => (event.end_s - event.start_s < 1 
 export const lasted = (event: SecurityEvent) => duration(event.end_s - event.start_s);
 
 export const points = (value: number) => (value < 0 ? `−${-value}` : `+${value}`);
+
+/** "1 file", "2 files" */
+export const count = (number: number, thing: string) => `${number} ${thing}${number === 1 ? '' : 's'}`;
+
+export const capital = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);

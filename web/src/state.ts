@@ -81,22 +81,63 @@ function belongsToPage(id: string): boolean {
     return nextCursor.value === null || oldest === undefined || id > oldest;
 }
 
-export function applyCamera(change: { camera?: string; state?: string; reason?: string | null }): void {
-    cameras.value = cameras.value.map((camera) =>
-        camera.name === change.camera
-            ? { ...camera, state: change.state ?? 'online', reason: change.reason ?? null }
-            : camera,
-    );
+const SOON_MS = 300; // cameras often change together
+let soon = 0;
+
+/** A camera's message tells that something has changed; the whole is asked for, once for many messages. */
+export function reloadCamerasSoon(): void {
+    clearTimeout(soon);
+    soon = window.setTimeout(() => void reloadCameras(), SOON_MS);
 }
 
-const CAMERA_EVENTS_MAX = 8;
+const CAMERA_EVENTS_MAX = 50;
 
 /** Something has happened to a camera. */
 export function applyCameraEvent(event: CameraEvent): void {
     const others = cameraEvents.value.filter((known) => known.id !== event.id);
     cameraEvents.value = [event, ...others].slice(0, CAMERA_EVENTS_MAX);
-    void reloadSystem();
+    announcement.value = `Camera ${event.camera}: ${event.text}${event.ended ? ': over' : ''}`;
+    reloadCamerasSoon();
 }
+
+/** What happened to a camera, from beginning to end. */
+export interface Incident {
+    id: string;
+    camera: string;
+    kind: string;
+    text: string;
+    from: string | null;
+    to: string | null;
+    lasting: boolean;
+}
+
+function isSo(name: string, kind: string): boolean {
+    const camera = cameras.value.find((candidate) => candidate.name === name);
+    if (!camera) return false;
+    return kind === 'lost' ? camera.state === 'retrying' : camera.view === kind;
+}
+
+/** Each end together with its beginning; what began last comes first. */
+export const incidents = computed(() => {
+    const list: Incident[] = [];
+    const newer = new Map<string, Incident>(); // the one that is newer, by camera and kind
+    for (const event of cameraEvents.value) {
+        const key = `${event.camera} ${event.kind}`;
+        const after = newer.get(key);
+        if (!event.ended && after && after.to && !after.from) {
+            after.from = event.at;
+            after.text = event.text;
+            continue;
+        }
+        const { id, camera, kind, text } = event;
+        const lasting = !event.ended && !after && isSo(camera, kind);
+        const incident = { id, camera, kind, text, lasting, from: null, to: null };
+        const told = event.ended ? { ...incident, to: event.at } : { ...incident, from: event.at };
+        list.push(told);
+        newer.set(key, told);
+    }
+    return list.sort((a, b) => Date.parse(b.from ?? b.to ?? '') - Date.parse(a.from ?? a.to ?? ''));
+});
 
 let loads = 0; // only the newest load may change the list
 
@@ -134,18 +175,18 @@ export function setFilter(change: Partial<EventFilter>): void {
     void reloadEvents();
 }
 
-export async function reloadSystem(): Promise<void> {
-    const [newSystem, newCameras, newCameraEvents] = await Promise.allSettled([
-        getSystem(),
-        getCameras(),
-        getCameraEvents(),
-    ]);
-    if (newCameraEvents.status === 'fulfilled') cameraEvents.value = newCameraEvents.value.items;
-    if (newSystem.status === 'fulfilled') system.value = newSystem.value;
+async function reloadCameras(): Promise<void> {
+    const [newCameras, newEvents] = await Promise.allSettled([getCameras(), getCameraEvents()]);
+    if (newEvents.status === 'fulfilled') cameraEvents.value = newEvents.value.items;
     if (newCameras.status === 'fulfilled') {
         cameras.value = newCameras.value.items;
         camerasKnown.value = true;
     }
+}
+
+export async function reloadSystem(): Promise<void> {
+    const [newSystem] = await Promise.allSettled([getSystem(), reloadCameras()]);
+    if (newSystem.status === 'fulfilled') system.value = newSystem.value;
 }
 
 export async function select(id: string | null): Promise<void> {
