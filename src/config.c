@@ -41,9 +41,11 @@ static const struct opt config_rows[] = {
     {0},
 };
 
-/* A neighbour that does not exist would be waited for in vain. */
+/* A neighbour that does not exist would be waited for in vain. With uploads, it may yet come. */
 static bool check_neighbours(const struct config *config, struct err *err)
 {
+    if (config->uploads.path[0])
+        return true;
     const char *names[CAMERAS_MAX + 1] = {0};
     for (int i = 0; i < config->cameras.count; i++)
         names[i] = config_camera(config, i)->name;

@@ -388,6 +388,11 @@ static void warn_of_restart(const struct daemon *d, struct config *config)
  */
 static bool reload(struct daemon *d, struct err *err)
 {
+    if (store_stats(d->store).failing) {
+        /* The old pipeline could not be stopped: its events wait for the store. */
+        log_error(&d->log, "nothing can be stored at the moment; reload again when that is over");
+        return true;
+    }
     struct config *config = NEW(struct config);
     struct detector *detector = NULL;
     if (!prepare_reload(d, config, &detector)) {
@@ -398,10 +403,15 @@ static bool reload(struct daemon *d, struct err *err)
     warn_of_restart(d, config);
     struct config *old = d->config;
     stop_pipeline(d);
+    store_flush(d->store); /* the new one starts from what the old one kept */
     if (!start_pipeline(d, config, detector, err)) {
         log_err(&d->log, LOG_ERROR, err);
         stop_pipeline(d);
-        free_config(&config);
+        pthread_mutex_lock(&d->lock);
+        d->config = old;
+        pthread_mutex_unlock(&d->lock);
+        if (!d->left_behind)
+            free_config(&config);
         return detector_open(&old->detect, NULL, &detector, err) &&
                start_pipeline(d, old, detector, err);
     }

@@ -81,12 +81,12 @@ bool thread_join_within(struct thread **thread, int64_t timeout_us)
 {
     if (!*thread)
         return true;
-    struct timespec until; /* pthread_timedjoin_np counts on the wall clock */
-    clock_gettime(CLOCK_REALTIME, &until);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
     int64_t ns = until.tv_nsec + timeout_us % 1000000 * 1000;
     until.tv_sec += timeout_us / 1000000 + ns / 1000000000;
     until.tv_nsec = ns % 1000000000;
-    if (pthread_timedjoin_np((*thread)->handle, NULL, &until) != 0)
+    if (pthread_clockjoin_np((*thread)->handle, NULL, CLOCK_MONOTONIC, &until) != 0)
         return false;
     free(*thread);
     *thread = NULL;

@@ -265,6 +265,10 @@ static bool read_all(struct capture *c, struct err *err)
         c->limits.read_us = retry_read_limit_us(&c->retry, c->params.conf->timeout_us);
         if (!c->ops->read(c->priv, &p, err))
             return false;
+        if (stopping(c)) { /* after a long wait nobody may be there any more to take it */
+            packet_unref(&p);
+            break;
+        }
         if (!p && !online)
             return err_set(err, c->live ? ERR_UNAVAILABLE : ERR_INVALID,
                            "there are no pictures in it");

@@ -45,7 +45,8 @@ struct slot {
 };
 
 #define FAILING_LOG_INTERVAL_US (60 * US_PER_S)
-/* After so long in the slot a picture tells of the past: the camera's next one is worth more. */
+/* After so long in the slot a picture in which something moves tells of the past: the camera's next
+ * one is worth more. Where nothing moves the next one is far, and nothing has changed. */
 #define STALE_US (2 * US_PER_S)
 /* A camera whose last look is no older will want the next one soon. */
 #define ACTIVE_US (500 * US_PER_MS)
@@ -76,11 +77,19 @@ static bool is_gathered(const struct gathered *g, int camera)
     return false;
 }
 
+static bool is_stale(const struct slot *slot, int64_t now_us)
+{
+    const struct observation *o = slot->observation;
+    return wants_look(o) && !o->keep && o->motion.active && now_us - slot->since_us > STALE_US;
+}
+
 /* What is to be kept is looked at alone: which others it would meet depends on chance, and what is
  * found in it shall not. */
-static bool has_room(const struct detect *d, const struct gathered *g, const struct observation *o)
+static bool has_room(const struct detect *d, const struct gathered *g, const struct slot *slot,
+                     int64_t now_us)
 {
-    if (!wants_look(o))
+    const struct observation *o = slot->observation;
+    if (!wants_look(o) || is_stale(slot, now_us))
         return g->passed_count < LOOKER_ROOM_MAX;
     if (g->count == 0)
         return true;
@@ -90,11 +99,12 @@ static bool has_room(const struct detect *d, const struct gathered *g, const str
 /* Empties the slot; what has become stale is not looked at. Lock held. */
 static void take(struct detect *d, struct slot *slot, int64_t now_us, struct gathered *g)
 {
+    bool stale = is_stale(slot, now_us);
     struct observation *o = TAKE(slot->observation);
+    ASSERT(g->count < LOOKER_ROOM_MAX && g->passed_count < LOOKER_ROOM_MAX);
     if (slot->refused)
         g->waited[g->waited_count++] = o->camera;
     slot->refused = false;
-    bool stale = wants_look(o) && !o->keep && now_us - slot->since_us > STALE_US;
     d->stats.stale += stale;
     o->analyse = o->analyse && !stale;
     if (wants_look(o))
@@ -119,7 +129,7 @@ static bool take_turns(struct detect *d, struct gathered *g)
             expected |= now_us - slot->look_us <= ACTIVE_US;
             continue;
         }
-        if (!has_room(d, g, slot->observation))
+        if (!has_room(d, g, slot, now_us))
             return false;
         take(d, slot, now_us, g);
         d->turn = (camera + 1) % d->params.cameras;

@@ -40,7 +40,8 @@ static struct regions_params params_for(const struct detector *detector)
 {
     const struct detector_info *info = detector_info(detector);
     const struct detect_policy *policy = detector_policy(detector);
-    bool off = policy->regions == REGIONS_OFF;
+    /* A model with a note of its own knows certain pictures only, and those whole. */
+    bool off = policy->regions == REGIONS_OFF || (policy->regions == REGIONS_AUTO && info->note[0]);
     bool large = policy->regions == REGIONS_AUTO && MAX(info->width, info->height) > SMALL_MODEL_PX;
     int single = large ? PARTS_LARGE : PARTS_SINGLE;
     return (struct regions_params){

@@ -23,12 +23,13 @@
 #define STAMP_MAX_US    (INT64_C(1) << 60) /* sums and differences of stamps do not overflow */
 
 /* Those who would hold a sleeping camera's gate, whatever is decoded. */
-#define FROM_OUTSIDE  (1u << WAKE_NEIGHBOUR | 1u << WAKE_SCHEDULE | 1u << WAKE_CLIENT)
+#define FROM_OUTSIDE                                                                               \
+    (1u << WAKE_NEIGHBOUR | 1u << WAKE_SCHEDULE | 1u << WAKE_CLIENT | 1u << WAKE_LOST)
 #define FROM_PICTURES (1u << WAKE_PICTURE | 1u << WAKE_TRACK)
 #define ANYBODY       ((1u << WAKE_REASONS) - 1)
 
 const char *const gate_wake_names[] = {"picture",  "size",   "track", "neighbour",
-                                       "schedule", "client", NULL};
+                                       "schedule", "client", "lost",  NULL};
 
 static const struct opt gate_rows[] = {
     {"enabled", OPT_BOOL(struct gate_conf, enabled), .def = "true",

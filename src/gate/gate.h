@@ -27,6 +27,7 @@ enum gate_wake {
     WAKE_NEIGHBOUR, /* something happens at a camera named in `with` */
     WAKE_SCHEDULE,  /* the time of day */
     WAKE_CLIENT,    /* somebody watches */
+    WAKE_LOST,      /* the camera is gone: no key frame will follow what came last */
     WAKE_REASONS,
 };
 extern const char *const gate_wake_names[];

@@ -50,6 +50,7 @@ struct observation {
     int looked_count; /* where it looked; 0 unless analysed */
     struct box looked[LOOKED_MAX];
     bool view_changed;       /* the camera's view has turned good or bad with this picture */
+    bool view_adopted;       /* it is good because it has been like this for long */
     int view;                /* enum view_state of motion/view.h */
     struct point view_shift; /* where the scene went, share of the picture; 0, 0: unknown */
     int64_t infer_us;        /* time the detector took, preprocessing included */

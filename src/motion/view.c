@@ -393,8 +393,8 @@ void view_push(struct view *v, const struct frame *frame, bool people, bool gap,
         v->moved_us = 0;
         v->next = (struct reference){0};
     }
-    if (v->state == VIEW_MOVED && verdict == VIEW_MOVED)
-        changed |= adopt(v, step_us);
+    bool adopted = v->state == VIEW_MOVED && verdict == VIEW_MOVED && adopt(v, step_us);
+    changed |= adopted;
     if (changed) {
         bool moved = v->state == VIEW_MOVED;
         v->told = (struct view_result){
@@ -405,4 +405,5 @@ void view_push(struct view *v, const struct frame *frame, bool people, bool gap,
     }
     *ret = v->told;
     ret->changed = changed;
+    ret->adopted = adopted;
 }

@@ -15,8 +15,9 @@ enum view_state {
 };
 
 struct view_result {
-    enum view_state state;  /* the state it has been in long enough to be believed */
-    bool changed;           /* with this very picture */
+    enum view_state state; /* the state it has been in long enough to be believed */
+    bool adopted; /* with this very picture: the view it has moved to is the view from now on */
+    bool changed; /* with this very picture */
     float shift_x, shift_y; /* VIEW_MOVED: where the scene went, share of the picture, if it is
                                known; else 0 */
 };

@@ -32,6 +32,13 @@ static const struct {
     [VIEW_MOVED] = {CAMERA_EVENT_MOVED, "the camera has been turned: it looks elsewhere"},
 };
 
+/* Everything stands elsewhere now; 0, 0: nobody knows where. */
+static void move_view(struct camera *c, float x, float y)
+{
+    c->health.shift = (struct point){x, y};
+    tracker_view_moved(c->tracker, x, y, x != 0 || y != 0);
+}
+
 void health_see(struct camera *c, const struct observation *o)
 {
     if (!o->view_changed)
@@ -42,19 +49,34 @@ void health_see(struct camera *c, const struct observation *o)
         tell(c, views[before].kind, true, views[before].text);
     if (c->health.view != VIEW_GOOD)
         tell(c, views[c->health.view].kind, false, views[c->health.view].text);
-    if (c->health.view == VIEW_MOVED) {
-        bool known = o->view_shift.x != 0 || o->view_shift.y != 0;
-        tracker_view_moved(c->tracker, o->view_shift.x, o->view_shift.y, known);
-    }
+    if (before == VIEW_MOVED && !o->view_adopted)
+        move_view(c, -c->health.shift.x, -c->health.shift.y); /* turned back */
+    if (c->health.view == VIEW_MOVED)
+        move_view(c, o->view_shift.x, o->view_shift.y);
+}
+
+void health_end(struct camera *c)
+{
+    struct health *h = &c->health;
+    if (h->lost)
+        tell(c, CAMERA_EVENT_LOST, true, "no longer watched");
+    if (h->view != VIEW_GOOD)
+        tell(c, views[h->view].kind, true, "no longer watched");
+    h->lost = false;
+    h->view = VIEW_GOOD;
 }
 
 void health_tick(struct camera *c, int64_t now_us)
 {
     struct health *h = &c->health;
-    if (!c->pipeline->params.camera_event_sink || !c->capture)
-        return;
     struct capture_status status;
-    capture_status(c->capture, &status);
+    if (!camera_status(c, &status))
+        return;
+    /* What an idle camera keeps for its next key frame is looked at now: there may be no next. */
+    if (status.state != CAMERA_ONLINE && gate_is_idle(c->gate))
+        pipeline_wake(c, WAKE_LOST, now_us + LOST_US);
+    if (!c->pipeline->params.camera_event_sink)
+        return;
     bool lost = status.state == CAMERA_RETRYING || (h->lost && status.state != CAMERA_ONLINE);
     if (lost == h->lost) {
         h->unwell_us = 0;

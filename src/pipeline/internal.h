@@ -20,7 +20,6 @@ struct camera {
     int index;
     bool recorded; /* uploads: nothing of them may be dropped */
     struct log log;
-    struct capture *capture;
     struct queue *packets; /* capture -> vision */
     struct strand strand;
     struct gate *gate; /* belongs to the strand but for what its header says */
@@ -35,6 +34,7 @@ struct camera {
     struct motion *key_motion; /* what key frames alone would tell; only while shadow checking */
     struct view *view;
     enum gate_how how; /* the packet at hand */
+    int lone_failures; /* key frames in a row that gave no picture by themselves */
     bool broken;       /* this stream cannot be decoded; told once */
     bool was_active;
     bool gap;          /* the next frame follows an interruption */
@@ -51,8 +51,9 @@ struct camera {
     int64_t scene_us; /* newest time the scene knows of */
     struct health {
         enum view_state view;
-        bool lost;         /* and that has been told */
-        int64_t unwell_us; /* since when it has been the other way round; 0: it is as told */
+        struct point shift; /* of VIEW_MOVED; 0, 0: unknown */
+        bool lost;          /* and that has been told */
+        int64_t unwell_us;  /* since when it has been the other way round; 0: it is as told */
     } health;
 
     /* relaxed counters */
@@ -62,6 +63,7 @@ struct camera {
 
     pthread_mutex_t live_lock;
     /* protected by live_lock: what the page shows */
+    struct capture *capture; /* NULL: disabled, not started yet, or stopped */
     struct frame *live_frame;
     struct detections live_boxes;
     struct err failure;            /* why it cannot be decoded; code ERR_NONE if it can */
@@ -118,9 +120,14 @@ void scene_main(void *pipeline);
 /* health.c, on the scene thread: tells what happened to a camera. */
 void health_see(struct camera *camera, const struct observation *observation);
 void health_tick(struct camera *camera, int64_t now_us);
+void health_end(
+    struct camera *camera); /* what has begun is over, because nobody watches any more */
 
 /* pipeline.c. The camera's input is over. */
 void pipeline_input_ended(struct pipeline *pipeline);
+
+/* What its capture is doing; false: it has none. Any thread. */
+bool camera_status(struct camera *camera, struct capture_status *ret);
 
 /* Opens the gate of a camera from outside its strand. */
 void pipeline_wake(struct camera *camera, enum gate_wake why, int64_t until_us);

@@ -120,8 +120,9 @@ static void init_stages(struct camera *c)
     const struct pipeline_params *params = &c->pipeline->params;
     bool lossless = !params->realtime || c->recorded;
     c->packets = queue_new(lossless ? PACKETS_LOSSLESS : PACKETS_LIVE, QUEUE_BLOCK, drop_packet);
-    c->gate = gate_new(&c->conf->idle, seed_of(c->conf->name),
-                       params->idle && c->conf->motion.enabled && !c->recorded);
+    c->gate = gate_new(&c->conf->idle, seed_of(c->conf->name), params->idle && !c->recorded);
+    if (params->idle && !c->conf->motion.enabled)
+        gate_give_up(c->gate, "motion is switched off, so every picture is looked at");
     c->decoder = decoder_new(c->index, lossless ? FRAMES_LOSSLESS : FRAMES_PER_CAMERA,
                              &params->config->decode);
     c->motion = motion_new(&c->conf->motion);
@@ -163,7 +164,8 @@ static bool start_capture(struct camera *c, struct err *err)
         pipeline_input_ended(c->pipeline);
         return true;
     }
-    return capture_start(
+    struct capture *capture = NULL;
+    bool ok = capture_start(
         &(struct capture_params){
             .camera = c->index,
             .name = c->conf->name,
@@ -178,7 +180,21 @@ static bool start_capture(struct camera *c, struct err *err)
             .sink = vision_receive,
             .sink_ctx = c,
         },
-        &c->capture, err);
+        &capture, err);
+    pthread_mutex_lock(&c->live_lock);
+    c->capture = capture;
+    pthread_mutex_unlock(&c->live_lock);
+    return ok;
+}
+
+bool camera_status(struct camera *c, struct capture_status *ret)
+{
+    pthread_mutex_lock(&c->live_lock);
+    bool has = c->capture != NULL;
+    if (has)
+        capture_status(c->capture, ret);
+    pthread_mutex_unlock(&c->live_lock);
+    return has;
 }
 
 static bool start_stages(struct pipeline *p, struct err *err)
@@ -300,7 +316,10 @@ static int stop_captures(struct pipeline *p)
     int left = 0;
     for (int i = 0; i < pipeline_count(p); i++) {
         int64_t rest_us = MAX(until_us - clock_mono_us(&clock_real), 0);
-        if (!capture_join_within(&p->cameras[i].capture, rest_us)) {
+        pthread_mutex_lock(&p->cameras[i].live_lock);
+        struct capture *capture = TAKE(p->cameras[i].capture);
+        pthread_mutex_unlock(&p->cameras[i].live_lock);
+        if (!capture_join_within(&capture, rest_us)) {
             log_warn(&p->cameras[i].log, "its connection does not answer; left behind");
             left++;
         }
@@ -319,10 +338,10 @@ bool pipeline_stop(struct pipeline **pipeline)
     bool clean = stop_captures(p) == 0;
     if (p->vision)
         pool_join(p->vision);
-    detect_stop(&p->detect); /* until then it may still wake a camera */
-    pool_stop(&p->vision);
+    detect_stop(&p->detect);
     queue_close(p->observations);
     thread_join(&p->scene);
+    pool_stop(&p->vision); /* until now cameras may have been woken, in vain */
     queue_close(p->news);
     thread_join(&p->risk);
     for (int i = 0; i < pipeline_count(p); i++)
@@ -334,7 +353,8 @@ bool pipeline_stop(struct pipeline **pipeline)
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->ended_changed);
     free(p->cameras);
-    for (int i = 0; i < p->found_count; i++) {
+    /* A capture that was left behind still reads its configuration. */
+    for (int i = 0; clean && i < p->found_count; i++) {
         opt_free(&camera_section, p->found[i]);
         free(p->found[i]);
     }

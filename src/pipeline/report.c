@@ -29,7 +29,8 @@ static void put_connection(struct camera *c, const struct capture_status *status
     json_text(out, "state", camera_state_names[status->state]);
     json_text(out, "cause", cause != CAUSE_NONE ? camera_cause_names[cause] : NULL);
     json_text(out, "reason", status->reason[0] ? status->reason : NULL);
-    json_double(out, "state_s", (double)(now_us - status->since_us) / US_PER_S, 1);
+    if (status->since_us)
+        json_double(out, "state_s", (double)(now_us - status->since_us) / US_PER_S, 1);
     if (status->retry_us)
         json_double(out, "retry_in_s", (double)MAX(status->retry_us - now_us, 0) / US_PER_S, 1);
     json_text(out, "view", view_name(c));
@@ -107,8 +108,7 @@ void pipeline_camera_json(struct pipeline *p, int camera, struct json *out)
 {
     struct camera *c = &p->cameras[camera];
     struct capture_status status = {.state = CAMERA_ENDED, .clock_offset_us = TIME_UNKNOWN};
-    if (c->capture)
-        capture_status(c->capture, &status);
+    (void)camera_status(c, &status);
     pthread_mutex_lock(&c->live_lock);
     struct decoder_stats decoding = c->decoding;
     if (!status.reason[0] && c->failure.code != ERR_NONE)

@@ -201,11 +201,12 @@ static void observe(struct pipeline *p, struct observation *o)
     count(&p->scene_us, clock_mono_us(p->params.clock) - before_us);
 }
 
-/* Only a camera of which nothing is on its way has fallen silent. Uploads say so themselves. */
+/* Only a camera of which nothing is on its way has fallen silent. Uploads say so themselves; an
+ * idle camera keeps packets that are still to be looked at. */
 static bool is_silent(const struct pipeline *p, const struct camera *c, int64_t until_us)
 {
-    return !c->recorded && until_us > c->scene_us && queue_stats(c->packets).depth == 0 &&
-           queue_stats(p->observations).depth == 0;
+    return !c->recorded && !gate_is_idle(c->gate) && until_us > c->scene_us &&
+           queue_stats(c->packets).depth == 0 && queue_stats(p->observations).depth == 0;
 }
 
 static void tick_silent(struct pipeline *p)
@@ -238,6 +239,9 @@ void scene_main(void *arg)
             tick_silent(p);
         }
     }
-    for (int i = 0; i < pipeline_count(p); i++)
+    for (int i = 0; i < pipeline_count(p); i++) {
         batch_end(p->cameras[i].batch, CLOSE_SHUTDOWN);
+        if (p->params.camera_event_sink)
+            health_end(&p->cameras[i]);
+    }
 }

@@ -12,6 +12,11 @@
  * each; but not more than these, of which the live queue holds several times as many. */
 #define QUIET_PACKETS_MAX 64
 
+/* A key frame may be damaged; when this many in a row give no picture by themselves, they never do.
+ */
+#define LONE_FAILURES_MAX 3
+#define RETRY_AWAKE_US    (2 * US_PER_S)
+
 static int64_t packet_bytes(const struct packet *packet)
 {
     return packet->av ? packet->av->size : 0;
@@ -44,6 +49,8 @@ void vision_receive(void *ctx, struct packet *packet)
         packet_unref(&packet);
         return;
     }
+    if (packet->gap)
+        c->sizes = (struct size_hint){0};
     if (packet->av)
         packet->large = size_hint_push(&c->sizes, packet_bytes(packet), packet->key);
     bool quiet = c->pipeline->params.realtime && packet->av && !packet->key && !packet->large &&
@@ -137,6 +144,17 @@ static void decode(struct camera *c, const struct packet *packet)
         note_decoding(c);
 }
 
+/* A key frame that gave no picture by itself is tried again in the stream. */
+static void judge_lone(struct camera *c, const struct packet *packet, bool shown)
+{
+    c->lone_failures = shown ? 0 : c->lone_failures + 1;
+    if (shown)
+        return;
+    gate_hold(c->gate, WAKE_PICTURE, packet->pts_us + RETRY_AWAKE_US);
+    if (c->lone_failures >= LONE_FAILURES_MAX)
+        gate_give_up(c->gate, "its key frames do not decode by themselves");
+}
+
 static void see_packet(struct camera *c, const struct packet *packet, enum gate_how how)
 {
     if (packet->gap) {
@@ -146,11 +164,13 @@ static void see_packet(struct camera *c, const struct packet *packet, enum gate_
         c->broken = false;
     }
     c->how = how;
-    int64_t frames = read_count(&c->frames);
+    bool lone = how == GATE_ALONE && !c->broken;
+    struct decoder_stats before = lone ? decoder_stats(c->decoder) : (struct decoder_stats){0};
     if (!c->broken && (packet->av || packet->end || packet->upload))
         decode(c, packet);
-    if (how == GATE_ALONE && !c->broken && read_count(&c->frames) == frames)
-        gate_give_up(c->gate, "its key frames do not decode by themselves");
+    struct decoder_stats after = lone ? decoder_stats(c->decoder) : before;
+    if (lone && !c->broken && after.dropped == before.dropped)
+        judge_lone(c, packet, after.frames > before.frames);
     if (!packet->av)
         pass_on_word(c, packet);
 }

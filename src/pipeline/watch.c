@@ -33,6 +33,7 @@ static void plan_look(struct camera *c, struct observation *o)
  * here, because it comes again in its place among the others. */
 static bool compare_alone(struct camera *c, const struct frame *frame, struct motion_result *ret)
 {
+    motion_free(&c->key_motion); /* no shadow check goes on */
     motion_push_key(c->motion, frame, ret);
     if (ret->active)
         gate_hold(c->gate, WAKE_PICTURE, frame->pts_us + AWAKE_US);
@@ -92,6 +93,8 @@ static void check_view(struct camera *c, struct observation *o, const struct fra
     struct view_result view;
     view_push(c->view, frame, o->motion.active, o->gap, &view);
     o->view_changed = view.changed;
+    o->keep |= view.changed; /* it is told once */
+    o->view_adopted = view.adopted;
     o->view = view.state;
     o->view_shift = (struct point){view.shift_x, view.shift_y};
     atomic_store_explicit(&c->view_state, (int)view.state, memory_order_relaxed);

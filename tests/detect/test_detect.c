@@ -104,7 +104,7 @@ static void stop_stage(struct stage *s)
     free(s->out);
 }
 
-enum what { LOOK, BEAT, GAP_BEAT, END };
+enum what { LOOK, REFRESH, BEAT, GAP_BEAT, END };
 
 static void push(struct stage *s, int camera, int64_t pts_us, enum what what)
 {
@@ -112,7 +112,8 @@ static void push(struct stage *s, int camera, int64_t pts_us, enum what what)
     o->pts_us = pts_us;
     if (what != END)
         o->frame = turnstile_frame(&s->gate, camera, pts_us);
-    o->analyse = what == LOOK;
+    o->analyse = what == LOOK || what == REFRESH;
+    o->motion.active = what == LOOK;
     o->gap = what == GAP_BEAT;
     o->end = what == END;
     o->keep = s->lossless || o->end;
@@ -448,6 +449,49 @@ static void the_stale_are_not_looked_at(void **state)
     }
 }
 
+/* Where nothing moves the next look is far away, so a late one is better than none. */
+static void a_rare_look_is_never_stale(void **state)
+{
+    (void)state;
+    struct fake_clock clock;
+    fake_clock_init(&clock, 0, 0);
+    struct stage s;
+    start_stage_with(&s, &detector_gated, "", 2, false, &clock.clock, 0);
+    push(&s, 0, 1, LOOK);
+    turnstile_wait_arrived(&s.gate, 1);
+    push(&s, 1, 1, REFRESH);
+    clock.now_us = 60 * US_PER_S;
+    turnstile_open(&s.gate, 100);
+    wait_out(s.out, 2);
+    check_out(&s, "a1! b1!");
+    stop_stage(&s);
+}
+
+/* All of them at once: a machine that slept. */
+static void many_may_be_stale(void **state)
+{
+    (void)state;
+    enum { CAMERAS = 64 };
+    static const char *const models[] = {"", "batch"};
+    for (size_t i = 0; i < ARRAY_LEN(models); i++) {
+        struct fake_clock clock;
+        fake_clock_init(&clock, 0, 0);
+        struct stage s;
+        start_stage_with(&s, &detector_gated, models[i], CAMERAS, false, &clock.clock, 0);
+        push(&s, 0, 1, LOOK);
+        turnstile_wait_arrived(&s.gate, 1);
+        for (int camera = 1; camera < CAMERAS; camera++)
+            push(&s, camera, 1, LOOK);
+        clock.now_us = 60 * US_PER_S;
+        turnstile_open(&s.gate, 100);
+        wait_out(s.out, CAMERAS);
+        CHECK_INT(detect_stats(s.detect).stale, CAMERAS - 1);
+        for (int camera = 0; camera < CAMERAS; camera++)
+            CHECK_INT(s.out->items[camera].camera, camera);
+        stop_stage(&s);
+    }
+}
+
 static void stopping_finishes_what_is_in_the_slots(void **state)
 {
     (void)state;
@@ -538,6 +582,8 @@ int main(void)
         cmocka_unit_test(who_is_quiet_is_not_waited_for),
         cmocka_unit_test(what_is_kept_is_looked_at_alone),
         cmocka_unit_test(the_stale_are_not_looked_at),
+        cmocka_unit_test(a_rare_look_is_never_stale),
+        cmocka_unit_test(many_may_be_stale),
         cmocka_unit_test(stopping_finishes_what_is_in_the_slots),
         cmocka_unit_test(a_failing_detector_is_no_absence),
         cmocka_unit_test(opening),
