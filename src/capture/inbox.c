@@ -162,6 +162,21 @@ static void tell_away(struct inbox *b, int error)
     b->watched = -1;
 }
 
+/* Names that were no camera's and are gone make room for others. */
+static void forget_gone(struct inbox *b, struct dirent *const *entries, int count)
+{
+    int kept = 0;
+    for (int i = 0; i < b->folder_count; i++) {
+        const struct folder_seen *seen = &b->folders[i];
+        bool there = seen->name[0] != '\0';
+        for (int k = 0; k < count && !there; k++)
+            there = strcmp(entries[k]->d_name, seen->folder) == 0;
+        if (there)
+            b->folders[kept++] = *seen;
+    }
+    b->folder_count = kept;
+}
+
 static void look(struct inbox *b)
 {
     const char *path = b->params.conf->path;
@@ -174,6 +189,8 @@ static void look(struct inbox *b)
         tell_away(b, errno);
     else
         b->told_away = false;
+    if (count >= 0)
+        forget_gone(b, entries, count);
     for (int i = 0; i < count; i++) {
         struct stat st;
         bool wanted = i < ENTRIES_MAX && !atomic_load_explicit(&b->stop, memory_order_relaxed);

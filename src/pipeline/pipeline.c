@@ -232,10 +232,13 @@ static bool add_camera(void *ctx, const char *name, const char *path, struct err
             return true;
     if (index == CAMERAS_MAX)
         return err_set(err, ERR_EXHAUSTED, "there are %d cameras already", CAMERAS_MAX);
+    char url[CAPTURE_URL_BYTES];
+    if ((size_t)snprintf(url, sizeof url, "folder:%s", path) >= sizeof url)
+        return err_set(err, ERR_INVALID, "its path is longer than %d", CAPTURE_URL_BYTES - 8);
     struct camera_conf *conf = NEW(struct camera_conf);
     opt_defaults(&camera_section, conf);
     STR_COPY(conf->name, name);
-    snprintf(conf->capture.url, sizeof conf->capture.url, "folder:%s", path);
+    STR_COPY(conf->capture.url, url);
     conf->capture.after = p->params.config->uploads.after;
     p->found[p->found_count++] = conf;
     init_camera(p, index, conf);

@@ -175,6 +175,28 @@ static void no_more_than_so_many(void **state)
     finish(f);
 }
 
+/* More folders than are remembered, none of them a camera: when they are gone, there is room. */
+static void what_is_gone_is_forgotten(void **state)
+{
+    (void)state;
+    struct finds *f = prepare();
+    char name[128] = "", path[600];
+    for (int i = 0; i < 70; i++) {
+        name[i] = '+';
+        make(f, name);
+    }
+    make(f, "ab"); /* comes after them all */
+    go(f);
+    for (int i = 69; i >= 0; i--) {
+        snprintf(path, sizeof path, "%s/%s", f->root.path, name);
+        CHECK_INT(rmdir(path), 0);
+        name[i] = '\0';
+    }
+    make(f, "porch");
+    wait_count(f, 2);
+    finish(f);
+}
+
 static void stopping_is_quick(void **state)
 {
     (void)state;
@@ -195,6 +217,7 @@ int main(void)
         cmocka_unit_test(those_that_are_there_and_those_that_come),
         cmocka_unit_test(what_is_told),
         cmocka_unit_test(no_more_than_so_many),
+        cmocka_unit_test(what_is_gone_is_forgotten),
         cmocka_unit_test(stopping_is_quick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
