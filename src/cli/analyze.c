@@ -192,7 +192,13 @@ static bool check_input(const char *input, struct err *err)
     const struct capture_ops *source = capture_find(input);
     if (source->is_file(input))
         return check_file(input, err);
-    if (source->check(input, err))
+    bool fits = source->check(input, err);
+    if (fits && source->live(input)) {
+        err_set(err, ERR_INVALID, "is a camera, not a recording");
+        err_hint(err, "hsi run watches cameras and folders, see docs/config.md");
+        fits = false;
+    }
+    if (fits)
         return true;
     char shown[CAPTURE_URL_BYTES];
     STR_COPY(shown, input);

@@ -92,7 +92,8 @@ def not_a_video():
 
 
 @cases_of([
-    ('missing.mp4', 'no such file'), ('folder.mp4', 'is a folder'), ('http://127.0.0.1:9/x.mp4', 'rtsp://'),
+    ('missing.mp4', 'no such file'), ('folder.mp4', 'is a folder'), ('http://127.0.0.1:9/x.mp4', 'is a camera'),
+    ('rtsp://127.0.0.1:9/x', 'hsi run watches'), ('folder:/nowhere', 'is a camera'),
     ('scene:street', 'seed'),
 ], 'analyze {}: names it, says why, exit 2')
 def _(name, why):
