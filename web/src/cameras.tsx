@@ -127,7 +127,7 @@ function facts(camera: Camera): string {
     return list.filter(Boolean).join(' · ');
 }
 
-const RESTING = 'While nothing moves, only its key frames are decoded: most of the work is saved, nothing is missed.';
+const RESTING = 'While nothing moves, only its key frames are decoded: that saves most of the work.';
 
 function CameraCard({ camera }: { camera: Camera }) {
     const condition = conditionOf(camera);
@@ -213,8 +213,8 @@ export function Cameras() {
             <div class="card empty">
                 <h3>No cameras yet</h3>
                 <p>
-                    Add one under <code>cameras:</code> in the configuration file and start again.{' '}
-                    <code>hsi demo</code> shows how it looks with a rendered street scene.
+                    Add one under <code>cameras:</code> in the configuration file, or a folder for uploads under{' '}
+                    <code>uploads:</code>, and start again. <code>hsi demo</code> shows how it looks with a rendered street scene.
                 </p>
             </div>
         );
