@@ -80,9 +80,10 @@ static void print_summary(const struct fsck_args *args, const struct fsck_result
     if (r->found == 0)
         printf("nothing is wrong");
     else if (args->repair)
-        printf("%d findings, %d left", r->found, r->left);
+        printf("%d finding%s, %d left", r->found, r->found == 1 ? "" : "s", r->left);
     else
-        printf("%d findings, %d of them mended by the next start of hsi", r->found, r->start);
+        printf("%d finding%s, %d of them mended by the next start of hsi", r->found,
+               r->found == 1 ? "" : "s", r->start);
     if (r->in_use)
         printf(" (hsi is running, process %ld: what it is writing was left out)", r->in_use);
     printf("\n");

@@ -17,7 +17,8 @@ static void tell(const struct camera *c, enum camera_event_kind kind, bool ended
     };
     STR_COPY(event.camera, c->conf->name);
     STR_COPY(event.text, text);
-    log_write(&c->log, ended ? LOG_INFO : LOG_WARN, "%s%s", text, ended ? ": over" : "");
+    bool over = ended && kind != CAMERA_EVENT_LOST; /* whose end has words of its own */
+    log_write(&c->log, ended ? LOG_INFO : LOG_WARN, "%s%s", text, over ? ": over" : "");
     params->camera_event_sink(params->sink_ctx, &event);
 }
 
@@ -88,5 +89,5 @@ void health_tick(struct camera *c, int64_t now_us)
         return;
     h->lost = lost;
     h->unwell_us = 0;
-    tell(c, CAMERA_EVENT_LOST, !lost, lost ? status.reason : "no pictures came");
+    tell(c, CAMERA_EVENT_LOST, !lost, lost ? status.reason : "pictures come again");
 }
