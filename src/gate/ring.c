@@ -43,7 +43,8 @@ struct packet *packet_ring_newest(const struct packet_ring *ring)
 void packet_ring_trim(struct packet_ring *ring, int count)
 {
     while (ring->count > count) {
-        AUTO(packet_unref) struct packet *packet = take_first(ring);
+        struct packet *packet = take_first(ring);
+        packet_unref(&packet);
     }
     ring->replay = MIN(ring->replay, ring->count);
 }

@@ -95,6 +95,9 @@ NODISCARD bool db_find_upload(struct db *db, const char *camera,
 /* list->camera says of which. ERR_DATA_LOSS for rows that this program did not write. */
 NODISCARD bool db_read_parked(struct db *db, struct parked_list *list, struct err *err);
 typedef void db_camera_event_fn(void *ctx, const struct camera_event *event);
+/* What has begun and not ended, oldest first. */
+NODISCARD bool db_list_open_camera_events(struct db *db, int limit, db_camera_event_fn *fn,
+                                          void *ctx, struct err *err);
 NODISCARD bool db_list_camera_events(struct db *db, const char *camera, const struct uuid *before,
                                      int limit, db_camera_event_fn *fn, void *ctx, struct err *err);
 

@@ -194,6 +194,29 @@ static bool read_camera_event(const struct query *q, struct camera_event *ret, s
                    OPT_NAME_BYTES - 1);
 }
 
+/* The rows of a query for camera events. */
+static bool give_camera_events(struct query *q, db_camera_event_fn *fn, void *ctx, struct err *err)
+{
+    bool row;
+    while (query_step(q, &row, err)) {
+        if (!row)
+            return true;
+        struct camera_event event;
+        if (!read_camera_event(q, &event, err))
+            return false;
+        fn(ctx, &event);
+    }
+    return false;
+}
+
+bool db_list_open_camera_events(struct db *db, int limit, db_camera_event_fn *fn, void *ctx,
+                                struct err *err)
+{
+    AUTO(query_end) struct query q = query_start(db, SQL_OPEN_CAMERA_EVENTS);
+    query_bind_int(&q, limit);
+    return give_camera_events(&q, fn, ctx, err);
+}
+
 bool db_list_camera_events(struct db *db, const char *camera, const struct uuid *before, int limit,
                            db_camera_event_fn *fn, void *ctx, struct err *err)
 {
@@ -205,14 +228,5 @@ bool db_list_camera_events(struct db *db, const char *camera, const struct uuid 
     query_bind_int(&q, limit);
     if (camera[0])
         query_bind_text(&q, camera);
-    bool row;
-    while (query_step(&q, &row, err)) {
-        if (!row)
-            return true;
-        struct camera_event event;
-        if (!read_camera_event(&q, &event, err))
-            return false;
-        fn(ctx, &event);
-    }
-    return false;
+    return give_camera_events(&q, fn, ctx, err);
 }

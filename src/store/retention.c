@@ -10,6 +10,7 @@
 
 /* Rows in one step: some ten milliseconds on a slow disk. */
 #define STEP_ROWS   1000
+#define BEGUN_MAX   512 /* cameras times kinds, and some to spare */
 #define STEP_EVENTS 16
 
 /* Looked at in one step; most are the rows of superseded changes. */
@@ -57,6 +58,38 @@ static bool is_wanted(void *ctx, const struct uuid *event, bool *ret, struct err
     return db_event_exists(ctx, event, ret, err);
 }
 
+struct begun {
+    int count;
+    struct camera_event items[BEGUN_MAX];
+};
+
+/* db_camera_event_fn. */
+static void remember_begun(void *ctx, const struct camera_event *event)
+{
+    struct begun *begun = ctx;
+    begun->items[begun->count++] = *event;
+}
+
+/* Nobody has watched since: what has begun and still lasts begins anew. */
+static bool end_camera_events(struct store *s, struct err *err)
+{
+    struct uuid_gen ids = {.clock = s->clock};
+    AUTO(free_ptr) struct begun *begun = NEW(struct begun);
+    if (!db_list_open_camera_events(s->db, BEGUN_MAX, remember_begun, begun, err))
+        return false;
+    for (int i = 0; i < begun->count; i++) {
+        struct camera_event *event = &begun->items[i];
+        event->id = uuid7_new(&ids);
+        event->ended = true;
+        event->wall_us = clock_wall_us(s->clock);
+        STR_COPY(event->text, "no longer watched");
+        bool is_new;
+        if (!db_put_camera_event(s->db, event, &is_new, err))
+            return false;
+    }
+    return true;
+}
+
 bool store_recover(struct store *s, struct err *err)
 {
     ASSERT_ON(ROLE_STORE);
@@ -65,6 +98,10 @@ bool store_recover(struct store *s, struct err *err)
         return false;
     if (total > 0)
         log_warn(&s->log, "closed %d events that an earlier run left open", total);
+    /* A row that cannot be read is for fsck; it is no reason not to watch. */
+    struct err why = {0};
+    if (!end_camera_events(s, &why))
+        log_err(&s->log, LOG_WARN, &why);
     return true;
 }
 

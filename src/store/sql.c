@@ -101,6 +101,11 @@ const char *const sql_text[SQL_COUNT] = {
                           " WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
     [SQL_CAMERA_EVENTS_OF] = "SELECT id, camera, kind, ended, wall_us, text FROM camera_event"
                              " WHERE camera = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2",
+    [SQL_OPEN_CAMERA_EVENTS] =
+        "SELECT id, camera, kind, ended, wall_us, text FROM camera_event AS begun WHERE ended = 0"
+        " AND NOT EXISTS (SELECT 1 FROM camera_event AS later WHERE later.camera = begun.camera"
+        "                 AND later.id > begun.id AND later.kind = begun.kind)"
+        " ORDER BY id LIMIT ?1",
 
     /* --- keeping house --- */
 

@@ -484,7 +484,8 @@ static void nothing_overtakes_an_upload(void **state)
     struct event *update = sample_event(f, "update");
     update->revision = 3;
     store_put_event(f->store, update);
-    AUTO(upload_unref) struct upload *u = put_upload(f, "a.mp4");
+    struct upload *u = put_upload(f, "a.mp4");
+    upload_unref(&u);
     struct event *opening = sample_event(f, "opening");
     opening->camera = 1;
     store_put_event(f->store, opening);

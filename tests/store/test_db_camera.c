@@ -357,6 +357,39 @@ static void camera_events_are_listed_newest_first(void **state)
     json_done(&out);
 }
 
+/* Whoever was killed could not say that it is over; the next start does, once. */
+static void what_a_crash_left_begun_is_ended(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    static const struct {
+        const char *camera;
+        enum camera_event_kind kind;
+        bool ended;
+    } told[] = {
+        {"porch", CAMERA_EVENT_LOST, false},  {"porch", CAMERA_EVENT_LOST, true},
+        {"porch", CAMERA_EVENT_BLACK, false}, {"yard", CAMERA_EVENT_LOST, false},
+        {"yard", CAMERA_EVENT_BLACK, true},   {"porch", CAMERA_EVENT_LOST, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+        struct camera_event e = sample_camera_event(f, told[i].camera, told[i].ended);
+        e.kind = told[i].kind;
+        store_put_camera_event(f->store, &e);
+    }
+    store_flush(f->store);
+    for (int start = 0; start < 2; start++) {
+        store_close(&f->store);
+        f->clock.now_wall_us += US_PER_S;
+        fixture_open(f);
+        CHECK_INT(ask(f, "SELECT count(*) FROM camera_event"), ARRAY_LEN(told) + 3);
+        CHECK_INT(ask(f, "SELECT count(*) FROM camera_event WHERE text = 'no longer watched'"
+                         " AND ended = 1 AND (camera, kind) IN (VALUES ('porch', 'lost'),"
+                         " ('porch', 'black'), ('yard', 'lost'))"),
+                  3);
+    }
+}
+
 static void camera_events_of_another_program_are_refused(void **state)
 {
     (void)state;
@@ -480,6 +513,7 @@ int main(void)
         cmocka_unit_test(parked_boxes_are_kept_within_the_picture),
         cmocka_unit_test(camera_events_are_published_once_and_after_the_commit),
         cmocka_unit_test(camera_events_are_listed_newest_first),
+        cmocka_unit_test(what_a_crash_left_begun_is_ended),
         cmocka_unit_test(camera_events_of_another_program_are_refused),
         cmocka_unit_test(old_camera_events_go),
         cmocka_unit_test(a_clock_that_is_put_right_deletes_no_camera_events),

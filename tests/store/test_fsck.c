@@ -39,8 +39,10 @@ static struct fixture *healthy(void)
     fixture_open(f);
     static const struct uuid none;
     AUTO(event_unref) struct event *first = put_pictured(f, &none);
-    AUTO(event_unref) struct event *second = put_pictured(f, &first->id);
-    AUTO(event_unref) struct event *third = put_pictured(f, &none);
+    struct event *second = put_pictured(f, &first->id);
+    event_unref(&second);
+    struct event *third = put_pictured(f, &none);
+    event_unref(&third);
     put_others(f);
     store_flush(f->store);
     fixture_close(f);
@@ -487,8 +489,8 @@ static void a_start_survives_damaged_changes(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "UPDATE outbox SET json = 'nonsense' WHERE event IN (SELECT id FROM event WHERE closed = "
-        "0)",
+        ("UPDATE outbox SET json = 'nonsense'"
+         " WHERE event IN (SELECT id FROM event WHERE closed = 0)"),
         "DELETE FROM outbox WHERE event IN (SELECT id FROM event WHERE closed = 0)",
         "UPDATE event SET seq = 1 WHERE closed = 0",
     };
