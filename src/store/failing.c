@@ -18,14 +18,18 @@ static bool set_failing(struct store *s, const char *reason)
     return before;
 }
 
-void failing_begin(struct store *s, const struct err *err)
+static void tell_failing(struct store *s, const struct err *err)
 {
-    atomic_fetch_add_explicit(&s->failed, 1, memory_order_relaxed);
-    if (set_failing(s, err->msg))
-        return;
     struct err told = *err;
     err_wrap(&told, "cannot store events, they wait and are tried again");
     log_err(&s->log, LOG_ERROR, &told);
+}
+
+void failing_begin(struct store *s, const struct err *err)
+{
+    if (!set_failing(s, err->msg))
+        tell_failing(s, err);
+    atomic_fetch_add_explicit(&s->failed, 1, memory_order_relaxed); /* after the word of it */
 }
 
 void failing_end(struct store *s)
