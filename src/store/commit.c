@@ -150,7 +150,7 @@ static bool has_pictures(const struct event *e)
 /* Takes note of an opening whose pictures have yet to be written; its event is taken if so. */
 static void put_off_pictures(struct store *s, struct change *c)
 {
-    if (s->conf->snapshots && change_is_opening(c) && has_pictures(c->event) &&
+    if (s->conf->snapshots && c->event && change_is_opening(c) && has_pictures(c->event) &&
         s->late.count < STORE_LATE_MAX)
         s->late.events[s->late.count++] = TAKE(c->event);
 }

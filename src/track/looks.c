@@ -43,8 +43,9 @@ void looks_of(const struct frame *frame, struct box box, uint8_t ret[PARKED_LOOK
     float cells[PARKED_LOOKS_BYTES];
     float mean = 0, square = 0;
     for (int i = 0; i < PARKED_LOOKS_BYTES; i++) {
-        float cx = x + width * (float)(i % COLUMNS) / COLUMNS;
-        float cy = y + height * (float)(i / COLUMNS) / ROWS;
+        int column = i % COLUMNS, row = i / COLUMNS;
+        float cx = x + width * (float)column / COLUMNS;
+        float cy = y + height * (float)row / ROWS;
         cells[i] = cell_mean(frame, cx, cy, cx + width / COLUMNS, cy + height / ROWS);
         mean += cells[i] / PARKED_LOOKS_BYTES;
     }
