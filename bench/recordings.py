@@ -27,7 +27,9 @@ BLOCK, DIFFERS_PX, DIFFERS = 16, 8, 16
 # detector that sees every picture reports, and goes on reporting when they are cut a little earlier or later.
 PIECES = [22.8, 50.6, 74.7, 92.6, 123.7, 75.2, 85.2, 68.6, 118.6, 68.9, 85.5, 92.9]
 SPARSE_VISITS, SPARSE_FIRST_S, SPARSE_EVERY_S = 60, 15.1, 12.7
-IDLE_S = 66  # whole groups of pictures, so that the loop point is not seen
+# Long enough to be watched in one pass: starting over is a new connection to hsi. Before it come seconds in which the
+# encoder still looks for its bit rate; they are cut off again.
+IDLE_S, LEAD_S = 96, 8
 
 H264 = ['-c:v', 'libx264', '-preset', 'veryfast', '-profile:v', 'main', '-sc_threshold', '0']
 H265 = ['-c:v', 'libx265', '-preset', 'veryfast', '-tag:v', 'hvc1']
@@ -147,7 +149,7 @@ def pasted(room, picture):
 
 def idle_pictures(bench, fps):
     room = empty_room(bench).tobytes()
-    for _ in range(IDLE_S * fps):
+    for _ in range((LEAD_S + IDLE_S) * fps):
         yield room
 
 
@@ -186,6 +188,11 @@ def encode(bench, recipe, path):
     child.stdin.close()
     if child.wait():
         raise subprocess.CalledProcessError(child.returncode, child.args)
+    if kind == 'idle':
+        lead = path + '.lead'
+        os.rename(path, lead)
+        subprocess.run([*command, '-ss', str(LEAD_S), '-i', lead, '-c', 'copy', '-f', 'mp4', path], check=True)
+        os.remove(lead)
 
 
 def stream_facts(path):
@@ -211,7 +218,7 @@ def describe(recipe, path):
 def recipe_text(recipe):
     room = [EMPTY_FIRST, EMPTY_COUNT, 'mean']
     visits = [PIECES, SPARSE_VISITS, SPARSE_FIRST_S, SPARSE_EVERY_S, BLOCK, DIFFERS_PX, DIFFERS]
-    return json.dumps([*recipe, {'source': VISITS, 'idle': [IDLE_S, *room], 'sparse': [*room, *visits]}[recipe[0]]])
+    return json.dumps([*recipe, {'source': VISITS, 'idle': [IDLE_S, LEAD_S, *room], 'sparse': [*room, *visits]}[recipe[0]]])
 
 
 def recording(bench, name):

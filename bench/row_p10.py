@@ -65,7 +65,7 @@ def run(bench):
     model_rows(bench, rows)
     each = [(median([v[i] for v in several]) - median([v[i] for v in single])) / CAMERAS for i in range(2)]
     both(rows, 'P10c', 'each 720p camera', each, 'MiB', limit=GOAL_CAMERA_MB)
-    for purpose in ('packet_bytes', 'idle_bytes', 'frame_bytes'):
-        value = median([h[purpose] for h in held]) / 2 ** 20 / (CAMERAS + 1)
-        rows.append(row('P10c.where', f'of that, {purpose.removesuffix("_bytes")}s as hsi counts them', value, 'MiB'))
+    for kind, what in (('packet', 'packets that wait'), ('idle', 'packets kept while idle'), ('frame', 'pictures')):
+        value = median([h[kind + '_bytes'] for h in held]) / 2 ** 20 / (CAMERAS + 1)
+        rows.append(row('P10c.where', f'of that, {what}, as hsi counts them', value, 'MiB'))
     return rows

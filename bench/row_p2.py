@@ -44,39 +44,45 @@ def packets(hsi):
     return sum(c['idle']['packets'] for c in cameras), sum(c['idle']['decoded'] for c in cameras)
 
 
-def measure(bench, clip, width, height, fps):
-    """CPU per second of each contender, for hsi by thread; and the share of packets that it decoded."""
+def start_all(bench, clip, width, height, fps, running):
+    """Everybody who plays the clip, into running as they start."""
     text = {'none': config_text({'none': clip}, enabled=False),
             'idle': config_text({f'camera{i}': clip for i in range(CAMERAS)}, idle={'shadow': 0}),
             'shadow': config_text({f'camera{i}': clip for i in range(SHADOWED)}, idle={'shadow': 1})}
-    running = {}
+    for name, config in text.items():
+        running[name] = Hsi(bench, 'p2-' + name, config)
+    for name, mode in (('decode', ''), ('key', '--key'), ('demux', '--demux')):
+        running[name] = peers.decode(bench, clip, mode, 'p2-' + name)
     try:
-        for name, config in text.items():
-            running[name] = Hsi(bench, 'p2-' + name, config)
-        for name, mode in (('decode', ''), ('key', '--key'), ('demux', '--demux')):
-            running[name] = peers.decode(bench, clip, mode, 'p2-' + name)
-        try:
-            running['motion'] = peers.motion(bench, clip, width, height, fps)
-        except Absent:
-            pass
-        for name in text:
-            running[name].wait_health(lambda health: 'pipeline' in health)
-        wait_idle(running['idle'])
-        before = packets(running['idle'])
-        used = shares(running, bench.seconds)
-        after = packets(running['idle'])
+        running['motion'] = peers.motion(bench, clip, width, height, fps)
+    except Absent:
+        pass
+    for name in text:
+        running[name].wait_health(lambda health: 'pipeline' in health)
+    wait_idle(running['idle'])
+
+
+def measure(bench, clip, width, height, fps):
+    """For each window the CPU per second of each contender by thread, and the share of packets that hsi decoded."""
+    running, windows = {}, []
+    try:
+        start_all(bench, clip, width, height, fps, running)
+        for _ in range(bench.runs):
+            before = packets(running['idle'])
+            used = shares(running, bench.seconds)
+            after = packets(running['idle'])
+            windows.append((used, (after[1] - before[1]) / max(after[0] - before[0], 1)))
     finally:
         for process in running.values():
             process.stop()
-    return used, (after[1] - before[1]) / max(after[0] - before[0], 1)
+    return windows
 
 
 def cost_rows(bench, name, width, height, fps):
     clip = recordings.recording(bench, name).path
     samples = {key: [] for key in ('idle', 'shadow', 'motion', 'decode', 'key', 'demux')}
     threads, decoded = [], []
-    for _ in range(bench.runs):
-        used, share = measure(bench, clip, width, height, fps)
+    for used, share in measure(bench, clip, width, height, fps):
         total = {key: sum(by_thread.values()) for key, by_thread in used.items()}
         for key, kept in samples.items():
             if key in ('idle', 'shadow'):

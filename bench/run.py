@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 from harness import Absent, Bench, ROOT, absent_row, print_table
 
@@ -28,11 +29,13 @@ def build_programs(build):
 
 
 def measure(bench, measure_id):
-    print(f'{measure_id} ...', file=sys.stderr, flush=True)
+    print(f'{measure_id} ...', end=' ', file=sys.stderr, flush=True)
+    start = time.monotonic()
     try:
         rows = importlib.import_module('row_' + measure_id.lower()).run(bench)
     except (Absent, RuntimeError, OSError, KeyError, subprocess.CalledProcessError) as failure:
         rows = [absent_row(measure_id, 'could not be measured', failure)]
+    print(f'{time.monotonic() - start:.0f} s', file=sys.stderr, flush=True)
     with open(os.path.join(bench.out, measure_id + '.json'), 'w', encoding='utf-8') as f:
         json.dump(rows, f, indent=1)
         f.write('\n')
