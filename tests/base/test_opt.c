@@ -198,7 +198,8 @@ static void values_that_fail(void **state)
         {"words", "a,b,c,d,e", "5 items, more than 4", "4"},
         {"words", "a,,b", "empty item", "remove"},
         {"words", "a,b,a", "'a' is listed twice", "remove"},
-        {"words", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "too long", "31 bytes"},
+        {"words", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "too long",
+         "47 bytes"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct all all, before;
@@ -285,7 +286,7 @@ static void bounds_in_words(void **state)
         {"wait", "500ms to 30d"},
         {"max_bytes", "1B to 1TB"},
         {"night", "from-to in 24 hours, such as 22:00-06:00, or never"},
-        {"words", "a list of up to 4 texts of up to 31 bytes"},
+        {"words", "a list of up to 4 texts of up to 47 bytes"},
         {"leaves", "up to 4 named entries"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -390,9 +390,9 @@ def _():
     assert sorted(os.listdir(data_folder)) == before
     tamper(data_folder, "INSERT INTO camera_event VALUES (zeroblob(16), 'po' || char(27) || 'rch', 'stolen', 0, 0, '', 0)")
     for _ in range(2):
-        result = expect(hsi('fsck', '--data', data_folder), 1, out=['camera event: ', '(--repair: ', '1 findings'])
+        result = expect(hsi('fsck', '--data', data_folder), 1, out=['camera event: ', '(--repair: ', '1 finding, '])
         assert '\x1b' not in result.out, result
-    expect(hsi('fsck', '--data', data_folder, '--repair'), 0, out=['(mended: ', '1 findings, 0 left'])
+    expect(hsi('fsck', '--data', data_folder, '--repair'), 0, out=['(mended: ', '1 finding, 0 left'])
     expect(hsi('fsck', '--data', data_folder), 0, out='nothing is wrong')
     tamper(data_folder, "INSERT INTO upload VALUES ('porch', zeroblob(32), 1, 'a.mp4', -1, NULL, '')")
     expect(hsi('fsck', '--data', data_folder, '--repair'), 1, out=['without guessing', 'left: upload', '1 left'])
