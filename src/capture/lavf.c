@@ -112,8 +112,23 @@ static size_t scheme_bytes(const char *url)
     return strncmp(url + n, "://", 3) == 0 ? n : 0;
 }
 
+/* "192.168.1.20", "10.0.0.5:554": nobody calls a recording like that. */
+static bool is_bare_host(const char *url)
+{
+    size_t digits = strspn(url, "0123456789.");
+    int dots = 0;
+    for (size_t i = 0; i < digits; i++)
+        dots += url[i] == '.';
+    return digits > 0 && dots == 3 && (url[digits] == '\0' || strchr(":/", url[digits]));
+}
+
 static bool lavf_check(const char *url, struct err *err)
 {
+    if (is_bare_host(url)) {
+        err_set(err, ERR_INVALID, "the address does not say how the camera speaks");
+        err_hint(err, "write rtsp://%.80s, or http:// before it", url);
+        return false;
+    }
     int scheme = (int)scheme_bytes(url);
     if (scheme > 0 && !is_rtsp(url)) {
         err_set(err, ERR_INVALID, "addresses with %.*s:// cannot be watched", MIN(scheme, 16), url);

@@ -13,8 +13,23 @@
 
 #define POLL_MS 100
 
+static bool has_host(const char *url)
+{
+    const char *rest = strstr(url, "://");
+    if (!rest)
+        return false;
+    rest += 3;
+    const char *at = memchr(rest, '@', strcspn(rest, "/?#"));
+    return strcspn(at ? at + 1 : rest, ":/?#") > 0;
+}
+
 bool net_check(const char *url, struct err *err)
 {
+    if (!has_host(url)) {
+        err_set(err, ERR_INVALID, "the address names no camera");
+        err_hint(err, "behind :// comes its name or number: rtsp://192.168.1.20/stream1");
+        return false;
+    }
     if (url[strcspn(url, " \t")] == '\0')
         return true;
     err_set(err, ERR_INVALID, "the address has a blank in it");
@@ -55,27 +70,41 @@ static const struct {
     int rc;
     enum err_code code;
     enum camera_cause cause;
+    const char *text; /* for people; NULL: the system's own words will do */
 } meanings[] = {
-    {AVERROR(ENOENT), ERR_NOT_FOUND, CAUSE_MISSING},
-    {AVERROR_HTTP_NOT_FOUND, ERR_NOT_FOUND, CAUSE_MISSING},
-    {AVERROR_STREAM_NOT_FOUND, ERR_NOT_FOUND, CAUSE_MISSING},
-    {AVERROR_HTTP_BAD_REQUEST, ERR_UNAVAILABLE, CAUSE_MISSING},
-    {AVERROR_HTTP_OTHER_4XX, ERR_UNAVAILABLE, CAUSE_MISSING}, /* 454 among them */
-    {AVERROR(EPROTONOSUPPORT), ERR_UNAVAILABLE, CAUSE_MISSING},
-    {AVERROR_HTTP_UNAUTHORIZED, ERR_DENIED, CAUSE_DENIED},
-    {AVERROR_HTTP_FORBIDDEN, ERR_DENIED, CAUSE_DENIED},
-    {AVERROR_HTTP_SERVER_ERROR, ERR_UNAVAILABLE, CAUSE_REFUSED}, /* busy, or just starting */
-    {AVERROR(ECONNREFUSED), ERR_UNAVAILABLE, CAUSE_REFUSED},
-    {AVERROR(EHOSTUNREACH), ERR_UNAVAILABLE, CAUSE_REFUSED},
-    {AVERROR(ENETUNREACH), ERR_UNAVAILABLE, CAUSE_REFUSED},
-    {AVERROR(ENETDOWN), ERR_UNAVAILABLE, CAUSE_REFUSED},
-    {AVERROR(ETIMEDOUT), ERR_UNAVAILABLE, CAUSE_TIMEOUT},
-    {AVERROR_INVALIDDATA, ERR_INVALID, CAUSE_GARBAGE},
-    {AVERROR_PROTOCOL_NOT_FOUND, ERR_INVALID, CAUSE_GARBAGE},
-    {AVERROR_DECODER_NOT_FOUND, ERR_INVALID, CAUSE_GARBAGE},
-    {AVERROR_PATCHWELCOME, ERR_INVALID, CAUSE_GARBAGE},
-    {AVERROR_EXIT, ERR_CANCELLED, CAUSE_NONE},
+    {AVERROR(ENOENT), ERR_NOT_FOUND, CAUSE_MISSING, NULL},
+    {AVERROR_HTTP_NOT_FOUND, ERR_NOT_FOUND, CAUSE_MISSING,
+     "the camera knows no such stream or picture (404)"},
+    {AVERROR_STREAM_NOT_FOUND, ERR_NOT_FOUND, CAUSE_MISSING, "the camera offers no such stream"},
+    {AVERROR_HTTP_BAD_REQUEST, ERR_UNAVAILABLE, CAUSE_MISSING,
+     "the camera does not understand the address (400)"},
+    {AVERROR_HTTP_OTHER_4XX, ERR_UNAVAILABLE, CAUSE_MISSING, /* 454 among them */
+     "the camera refuses the request (4xx)"},
+    {AVERROR(EPROTONOSUPPORT), ERR_UNAVAILABLE, CAUSE_MISSING,
+     "the camera does not offer this transport"},
+    {AVERROR_HTTP_UNAUTHORIZED, ERR_DENIED, CAUSE_DENIED, NULL},
+    {AVERROR_HTTP_FORBIDDEN, ERR_DENIED, CAUSE_DENIED, NULL},
+    {AVERROR_HTTP_SERVER_ERROR, ERR_UNAVAILABLE, CAUSE_REFUSED, /* or just starting */
+     "the camera is busy or in trouble (5xx)"},
+    {AVERROR(ECONNREFUSED), ERR_UNAVAILABLE, CAUSE_REFUSED, NULL},
+    {AVERROR(EHOSTUNREACH), ERR_UNAVAILABLE, CAUSE_REFUSED, NULL},
+    {AVERROR(ENETUNREACH), ERR_UNAVAILABLE, CAUSE_REFUSED, NULL},
+    {AVERROR(ENETDOWN), ERR_UNAVAILABLE, CAUSE_REFUSED, NULL},
+    {AVERROR(ETIMEDOUT), ERR_UNAVAILABLE, CAUSE_TIMEOUT, NULL},
+    {AVERROR_INVALIDDATA, ERR_INVALID, CAUSE_GARBAGE, "what it sends is no video"},
+    {AVERROR_PROTOCOL_NOT_FOUND, ERR_INVALID, CAUSE_GARBAGE, NULL},
+    {AVERROR_DECODER_NOT_FOUND, ERR_INVALID, CAUSE_GARBAGE, NULL},
+    {AVERROR_PATCHWELCOME, ERR_INVALID, CAUSE_GARBAGE, NULL},
+    {AVERROR_EXIT, ERR_CANCELLED, CAUSE_NONE, NULL},
 };
+
+static const char *words_for(int rc)
+{
+    for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+        if (meanings[i].rc == rc)
+            return meanings[i].text;
+    return NULL;
+}
 
 enum err_code net_code(int rc, enum camera_cause *ret_cause)
 {
@@ -93,8 +122,9 @@ bool net_fail(int rc, const char *doing, enum camera_cause *ret_cause, struct er
     enum err_code code = net_code(rc, ret_cause);
     if (*ret_cause == CAUSE_ENDED)
         return err_set(err, code, "%s: the camera closed the connection", doing);
+    const char *words = words_for(rc);
     if (code != ERR_DENIED)
-        return err_set(err, code, "%s: %s", doing, av_err2str(rc));
+        return err_set(err, code, "%s: %s", doing, words ? words : av_err2str(rc));
     err_set(err, code, "%s: the camera refuses this username and password", doing);
     err_hint(err, "check both; cameras lock out who tries too often");
     return false;

@@ -186,7 +186,7 @@ static void what_is_refused(void **state)
         {{"HTTP/1.1 404 Not Found\r\n\r\n"}, CAUSE_MISSING, "404"},
         {{"HTTP/1.1 401 Unauthorized\r\n\r\n"}, CAUSE_DENIED, "username and password"},
         {{"HTTP/1.1 403 Forbidden\r\n\r\n"}, CAUSE_DENIED, "username and password"},
-        {{"HTTP/1.1 503 Busy\r\n\r\n"}, CAUSE_REFUSED, "5XX"},
+        {{"HTTP/1.1 503 Busy\r\n\r\n"}, CAUSE_REFUSED, "busy or in trouble (5xx)"},
         {{"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>"}, CAUSE_GARBAGE, "text/html"},
         {{"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\nftyp"}, CAUSE_GARBAGE, "video/mp4"},
         {{"HTTP/1.1 200 OK\r\nContent-Type: application/x-mpegURL\r\n\r\n#EXTM3U"},
