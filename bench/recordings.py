@@ -218,7 +218,8 @@ def describe(recipe, path):
 def recipe_text(recipe):
     room = [EMPTY_FIRST, EMPTY_COUNT, 'mean']
     visits = [PIECES, SPARSE_VISITS, SPARSE_FIRST_S, SPARSE_EVERY_S, BLOCK, DIFFERS_PX, DIFFERS]
-    return json.dumps([*recipe, {'source': VISITS, 'idle': [IDLE_S, LEAD_S, *room], 'sparse': [*room, *visits]}[recipe[0]]])
+    composed = {'source': VISITS, 'idle': [IDLE_S, LEAD_S, *room], 'sparse': [*room, *visits]}
+    return json.dumps([*recipe, composed[recipe[0]]])
 
 
 def recording(bench, name):

@@ -52,7 +52,7 @@ def main():
     if unknown:
         parser.error(f'unknown measure {unknown[0]}; there are {", ".join(MEASURES)}')
     build_programs(args.build)
-    bench = Bench(args.build, seconds=6 if args.quick else 20, runs=1 if args.quick else 3)
+    bench = Bench(args.build, seconds=6 if args.quick else 16, runs=1 if args.quick else 3)
     rows = []
     for measure_id in args.measures or MEASURES:
         rows += measure(bench, measure_id)
