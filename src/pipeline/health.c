@@ -33,11 +33,23 @@ static const struct {
     [VIEW_MOVED] = {CAMERA_EVENT_MOVED, "the camera has been turned: it looks elsewhere"},
 };
 
-/* Everything stands elsewhere now; 0, 0: nobody knows where. */
-static void move_view(struct camera *c, float x, float y)
+/* What is remembered goes along with a camera that is turned, and back with it: also when it is
+ * black or covered in between. A view that is adopted is the usual one from then on. */
+static void turn_memory(struct camera *c, const struct observation *o)
 {
-    c->health.shift = (struct point){x, y};
-    tracker_view_moved(c->tracker, x, y, x != 0 || y != 0);
+    struct health *h = &c->health;
+    struct point from = h->turned ? h->shift : (struct point){0, 0};
+    struct point to = h->view == VIEW_MOVED ? o->view_shift : (struct point){0, 0};
+    bool moved = h->view == VIEW_MOVED || (h->view == VIEW_GOOD && h->turned && !o->view_adopted);
+    /* 0, 0 of a turned camera: nobody knows where everything stands now. */
+    bool known = h->view == VIEW_GOOD || to.x != 0 || to.y != 0;
+    known = known && (!h->turned || h->shift.x != 0 || h->shift.y != 0);
+    if (moved)
+        tracker_view_moved(c->tracker, to.x - from.x, to.y - from.y, known);
+    if (h->view == VIEW_MOVED || h->view == VIEW_GOOD)
+        h->turned = h->view == VIEW_MOVED;
+    if (h->view == VIEW_MOVED)
+        h->shift = to;
 }
 
 void health_see(struct camera *c, const struct observation *o)
@@ -50,10 +62,7 @@ void health_see(struct camera *c, const struct observation *o)
         tell(c, views[before].kind, true, views[before].text);
     if (c->health.view != VIEW_GOOD)
         tell(c, views[c->health.view].kind, false, views[c->health.view].text);
-    if (before == VIEW_MOVED && !o->view_adopted)
-        move_view(c, -c->health.shift.x, -c->health.shift.y); /* turned back */
-    if (c->health.view == VIEW_MOVED)
-        move_view(c, o->view_shift.x, o->view_shift.y);
+    turn_memory(c, o);
 }
 
 void health_end(struct camera *c)

@@ -51,7 +51,8 @@ struct camera {
     int64_t scene_us; /* newest time the scene knows of */
     struct health {
         enum view_state view;
-        struct point shift; /* of VIEW_MOVED; 0, 0: unknown */
+        bool turned;        /* what is remembered has been shifted, by: */
+        struct point shift; /* share of the picture; 0, 0: nobody knows */
         bool lost;          /* and that has been told */
         int64_t unwell_us;  /* since when it has been the other way round; 0: it is as told */
     } health;

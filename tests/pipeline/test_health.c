@@ -112,6 +112,29 @@ static void the_memory_turns_with_the_camera(void **state)
     }
 }
 
+/* In the dark a turned camera is as turned as before. */
+static void a_turned_camera_that_is_covered_stays_turned(void **state)
+{
+    (void)state;
+    struct story *s = begin();
+    struct detection car = {.box = {0.4f, 0.4f, 0.6f, 0.6f}, .score = 0.9f, .label = "car"};
+    struct uuid id = uuid7_new(&s->ids);
+    memory_keep(s->camera.memory, &id,
+                &(struct memory_sight){.detection = &car, .wall_us = US_PER_S});
+    show(s, VIEW_MOVED, 0.1f, 0, false);
+    show(s, VIEW_COVERED, 0, 0, false);
+    CHECK_NEAR(remembered_x(s), 0.5, 1e-3);
+    show(s, VIEW_MOVED, 0.15f, 0, false); /* and a little farther */
+    CHECK_NEAR(remembered_x(s), 0.55, 1e-3);
+    show(s, VIEW_BLACK, 0, 0, false);
+    show(s, VIEW_GOOD, 0, 0, false);
+    CHECK_NEAR(remembered_x(s), 0.4, 1e-3);
+    show(s, VIEW_COVERED, 0, 0, false);
+    show(s, VIEW_GOOD, 0, 0, false);
+    CHECK_NEAR(remembered_x(s), 0.4, 1e-3);
+    finish(s);
+}
+
 static void drop(void *ctx, struct packet *packet)
 {
     (void)ctx;
@@ -174,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_view_begins_and_ends),
         cmocka_unit_test(the_memory_turns_with_the_camera),
+        cmocka_unit_test(a_turned_camera_that_is_covered_stays_turned),
         cmocka_unit_test(lost_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
