@@ -29,7 +29,8 @@ static const struct opt capture_rows[] = {
     {"url", OPT_TEXT(struct capture_conf, url), .flags = OPT_REQUIRED,
      .help =
          "rtsp:// or rtsps:// address of a camera, http:// or https:// address of MJPEG or of a "
-         "JPEG picture, path of a recording, or \"scene\" for the built-in demonstration."},
+         "JPEG picture, folder:PATH of uploads, path of a recording, or \"scene\" for the built-in "
+         "demonstration."},
     {"username", OPT_TEXT(struct capture_conf, username), .help = "To log in to the camera."},
     {"password", OPT_TEXT(struct capture_conf, password), .flags = OPT_SECRET,
      .help = "Better as !secret NAME, from secrets.yaml."},

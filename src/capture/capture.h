@@ -1,5 +1,5 @@
 /* Stage 1: camera -> packets. One thread per camera owns the connection, the reconnect timer and
- * (from the packet ring on) the current GOP. A kind of source is one capture_ops table. */
+ * the timeline. A kind of source is one capture_ops table. */
 #pragma once
 
 #include "base/log.h"

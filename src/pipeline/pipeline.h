@@ -1,10 +1,10 @@
 /* THE wiring: stage -> queue -> stage, for all cameras. The only room that sees every stage.
  *
- *   capture:<cam> --packets--> vision pool --slot--> detect --observations--> scene --events-->
- * risk --> sink
+ *   cap:<camera> --packets--> vision pool (gate, decode, motion) --slot--> detect --observations-->
+ *   scene (track, batch) --news--> risk --> sinks
  *
  * Live, pressure ends in the slot, where a newer frame replaces an older one. Otherwise (analyze)
- * every queue blocks and nothing is lost. */
+ * everything is kept, whoever is ahead waits, and nothing is lost. */
 #pragma once
 
 #include "config.h"

@@ -57,7 +57,11 @@ static void reply_page(struct json *j, int limit, const struct uuid *next, struc
     reply_json(reply, j);
 }
 
-void api_events(struct serve *serve, struct request *request, struct reply *reply)
+typedef bool list_fn(struct store_reader *reader, const struct event_query *query, struct json *out,
+                     struct uuid *ret_next, struct err *err);
+
+static void answer_list(struct serve *serve, const struct request *request, list_fn *list,
+                        struct reply *reply)
 {
     struct err err = {0};
     struct event_query query;
@@ -65,8 +69,7 @@ void api_events(struct serve *serve, struct request *request, struct reply *repl
     struct json j;
     json_init(&j);
     json_object(&j, NULL);
-    if (!parse_list(request, &query, &err) ||
-        !store_list_events(serve->reader, &query, &j, &next, &err) ||
+    if (!parse_list(request, &query, &err) || !list(serve->reader, &query, &j, &next, &err) ||
         !check_camera(serve, &query, &j, &err))
         reply_error(reply, &serve->log, &err);
     else
@@ -74,23 +77,22 @@ void api_events(struct serve *serve, struct request *request, struct reply *repl
     json_done(&j);
 }
 
+void api_events(struct serve *serve, struct request *request, struct reply *reply)
+{
+    answer_list(serve, request, store_list_events, reply);
+}
+
 /* What happened to cameras themselves: a list like that of events, without levels. */
+static bool list_camera_events(struct store_reader *reader, const struct event_query *query,
+                               struct json *out, struct uuid *ret_next, struct err *err)
+{
+    return store_list_camera_events(reader, query->camera, &query->before, query->limit, out,
+                                    ret_next, err);
+}
+
 void api_camera_events(struct serve *serve, struct request *request, struct reply *reply)
 {
-    struct err err = {0};
-    struct event_query query;
-    struct uuid next;
-    struct json j;
-    json_init(&j);
-    json_object(&j, NULL);
-    if (!parse_list(request, &query, &err) ||
-        !store_list_camera_events(serve->reader, query.camera, &query.before, query.limit, &j,
-                                  &next, &err) ||
-        !check_camera(serve, &query, &j, &err))
-        reply_error(reply, &serve->log, &err);
-    else
-        reply_page(&j, query.limit, &next, reply);
-    json_done(&j);
+    answer_list(serve, request, list_camera_events, reply);
 }
 
 void api_event(struct serve *serve, struct request *request, struct reply *reply)
