@@ -78,7 +78,7 @@ static int camera_index(void *ctx, const char *name)
 static void camera_json(void *ctx, int camera, struct json *out)
 {
     struct daemon *d = ctx;
-    json_object(out, NULL);
+    json_begin_object(out, NULL);
     pthread_mutex_lock(&d->lock);
     bool known = camera < count_cameras(d);
     if (known && d->pipeline) {
@@ -105,7 +105,7 @@ static struct frame *camera_frame(void *ctx, int camera, struct detections *ret_
 
 static void detector_json(const struct detector_info *info, struct json *out)
 {
-    json_object(out, "detector");
+    json_begin_object(out, "detector");
     json_text(out, "name", info->name);
     json_text(out, "backend", info->backend);
     json_text(out, "reason", info->reason[0] ? info->reason : NULL);
@@ -117,7 +117,7 @@ static void detector_json(const struct detector_info *info, struct json *out)
 
 static void pipeline_json(const struct pipeline_stats *s, struct json *out)
 {
-    json_object(out, "pipeline");
+    json_begin_object(out, "pipeline");
     json_int(out, "frames", s->frames);
     json_int(out, "looks", s->looks);
     json_int(out, "regions", s->regions);
@@ -137,7 +137,7 @@ static void pipeline_json(const struct pipeline_stats *s, struct json *out)
 static void memory_json(const struct pipeline_stats *s, struct json *out)
 {
     struct process_usage usage = process_usage();
-    json_object(out, "memory");
+    json_begin_object(out, "memory");
     json_int(out, "resident_bytes", usage.resident_bytes);
     json_int(out, "anonymous_bytes", usage.anonymous_bytes);
     json_int(out, "packet_bytes", s->packet_bytes);

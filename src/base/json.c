@@ -138,7 +138,7 @@ static void close_scope(struct json *j, const char *bracket)
     j->comma = true;
 }
 
-void json_object(struct json *j, const char *key)
+void json_begin_object(struct json *j, const char *key)
 {
     open_scope(j, key, "{");
 }
@@ -148,7 +148,7 @@ void json_end_object(struct json *j)
     close_scope(j, "}");
 }
 
-void json_array(struct json *j, const char *key)
+void json_begin_array(struct json *j, const char *key)
 {
     open_scope(j, key, "[");
 }
@@ -164,7 +164,7 @@ void json_raw(struct json *j, const char *key, const char *json_text)
     put(j, json_text, strlen(json_text));
 }
 
-void json_null(struct json *j, const char *key)
+void json_put_null(struct json *j, const char *key)
 {
     json_raw(j, key, "null");
 }
@@ -172,7 +172,7 @@ void json_null(struct json *j, const char *key)
 void json_text(struct json *j, const char *key, const char *value)
 {
     if (!value) {
-        json_null(j, key);
+        json_put_null(j, key);
         return;
     }
     begin_value(j, key);
@@ -189,7 +189,7 @@ void json_int(struct json *j, const char *key, int64_t value)
 void json_double(struct json *j, const char *key, double value, int decimals)
 {
     if (!isfinite(value)) {
-        json_null(j, key);
+        json_put_null(j, key);
         return;
     }
     char text[400]; /* the largest double has 309 digits */

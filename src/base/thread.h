@@ -13,6 +13,7 @@ enum role {
     ROLE_DETECT,
     ROLE_SCENE,
     ROLE_RISK,
+    ROLE_LLM,
     ROLE_STORE,
     ROLE_SERVE,
 };

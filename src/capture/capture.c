@@ -132,9 +132,9 @@ static void publish_state(struct capture *c, const struct capture_status *status
         return;
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "type", "camera");
-    json_object(&j, "data");
+    json_begin_object(&j, "data");
     json_text(&j, "camera", c->params.name);
     json_text(&j, "state", camera_state_names[status->state]);
     json_text(&j, "reason", status->reason[0] ? status->reason : NULL);

@@ -289,7 +289,7 @@ static bool run_pipeline(struct analysis *a, struct err *err)
 
 static void json_timing(struct json *j, const struct analysis *a)
 {
-    json_object(j, "timing");
+    json_begin_object(j, "timing");
     json_int(j, "frames", a->stats.frames);
     json_int(j, "looks", a->stats.looks);
     json_int(j, "packets", a->stats.packets);
@@ -305,10 +305,10 @@ static void json_timing(struct json *j, const struct analysis *a)
 
 static void json_failures(struct json *j, const struct analysis *a)
 {
-    json_array(j, "errors");
+    json_begin_array(j, "errors");
     for (int i = 0; i < a->failure_count; i++) {
         const struct failure *f = &a->failures[i];
-        json_object(j, NULL);
+        json_begin_object(j, NULL);
         json_text(j, "input", f->input[0] ? f->input : NULL);
         json_text(j, "message", f->msg);
         json_end_object(j);
@@ -320,10 +320,10 @@ static void print_json(struct analysis *a)
 {
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "version", HSI_VERSION);
     const struct detector_info *info = detector_info(a->detector);
-    json_object(&j, "detector");
+    json_begin_object(&j, "detector");
     json_text(&j, "name", info->name);
     json_text(&j, "backend", info->backend);
     json_text(&j, "reason", info->reason[0] ? info->reason : NULL);

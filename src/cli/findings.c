@@ -107,7 +107,7 @@ void findings_add_track(struct findings *f, int camera, const char *camera_name,
         return;
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_uuid(&j, "id", &live->track.id);
     json_text(&j, "camera", camera_name);
     json_text(&j, "label", live->track.label);
@@ -142,11 +142,11 @@ void findings_put_json(struct findings *f, struct json *out)
 {
     sort(f->tracks, f->track_count);
     sort(f->events, f->event_count);
-    json_array(out, "tracks");
+    json_begin_array(out, "tracks");
     for (int i = 0; i < f->track_count; i++)
         json_raw(out, NULL, f->tracks[i].text);
     json_end_array(out);
-    json_array(out, "events");
+    json_begin_array(out, "events");
     for (int i = 0; i < f->event_count; i++)
         json_raw(out, NULL, f->events[i].text);
     json_end_array(out);

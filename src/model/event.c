@@ -1,5 +1,7 @@
 #include "model/event.h"
 
+#include "model/judgement.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +55,8 @@ void event_unref(struct event **event)
         return;
     for (int i = 0; i < e->track_count; i++)
         frame_unref(&e->tracks[i].picture);
+    blob_unref(&e->window);
+    free(e->judgement);
     free(e);
 }
 
@@ -72,5 +76,11 @@ struct event *event_copy(const struct event *src)
     for (int i = 0; i < e->track_count; i++)
         if (e->tracks[i].picture)
             frame_ref(e->tracks[i].picture);
+    if (e->window)
+        e->window = blob_ref(e->window);
+    if (e->judgement) {
+        e->judgement = NEW(struct judgement);
+        *e->judgement = *src->judgement;
+    }
     return e;
 }

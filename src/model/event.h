@@ -2,13 +2,14 @@
  * snapshot at every change; whoever holds one may read it without a lock, for ever. */
 #pragma once
 
+#include "base/blob.h"
 #include "base/uuid7.h"
 #include "model/detection.h"
 #include "model/zone.h"
 
 #define EVENT_TRACKS_MAX    64
 #define EVENT_SIGHTINGS_MAX 512 /* new ones in one change; more force a change out */
-#define REASONS_MAX         24
+#define REASONS_MAX         30 /* rows of an explained score: a scorer's own, and what adjusts them */
 #define CROSSINGS_MAX       8 /* remembered per track, the latest; earlier ones only count */
 
 /* One object in one analysed frame. */
@@ -91,6 +92,14 @@ struct verdict {
     struct reason reasons[REASONS_MAX];
 };
 
+enum ask {
+    ASK_NO,
+    ASK_QUEUED, /* when its turn comes: severe ones first */
+    ASK_NOW,    /* before all that are queued, while the event is still open */
+};
+
+struct judgement;
+
 struct event {
     atomic_int refs;
     struct uuid id;
@@ -112,6 +121,9 @@ struct event {
         struct sighting at;
     } sightings[EVENT_SIGHTINGS_MAX];
     struct verdict verdict; /* filled by risk before anybody else sees the event */
+    struct blob *window;    /* what the verdict was made of (risk/window.h), zstd; NULL: not kept */
+    int ask;                /* enum ask: whether a model is to judge the window */
+    struct judgement *judgement; /* owned (model/judgement.h); NULL: no model was asked */
 };
 
 NODISCARD struct event *event_new(void);

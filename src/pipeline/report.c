@@ -43,7 +43,7 @@ static void put_connection(struct camera *c, const struct capture_status *status
 
 static void put_decoder(const struct decoder_stats *decoding, struct json *out)
 {
-    json_object(out, "decoder");
+    json_begin_object(out, "decoder");
     json_text(out, "codec", decoding->codec[0] ? decoding->codec : NULL);
     json_text(out, "hardware", decoding->hardware);
     json_text(out, "reason", decoding->reason[0] ? decoding->reason : NULL);
@@ -53,7 +53,7 @@ static void put_decoder(const struct decoder_stats *decoding, struct json *out)
 static void put_idle(struct camera *c, struct json *out)
 {
     struct gate_stats s = gate_stats(c->gate);
-    json_object(out, "idle");
+    json_begin_object(out, "idle");
     json_bool(out, "idle", s.idle);
     json_bool(out, "shadowing", s.shadowing);
     json_text(out, "reason", s.reason[0] ? s.reason : NULL);
@@ -61,7 +61,7 @@ static void put_idle(struct camera *c, struct json *out)
     json_int(out, "packets", s.packets);
     json_int(out, "decoded", s.decoded);
     json_int(out, "replayed", s.replayed);
-    json_object(out, "wakes");
+    json_begin_object(out, "wakes");
     for (int i = 0; i < WAKE_REASONS; i++)
         json_int(out, gate_wake_names[i], s.wakes[i]);
     json_end_object(out);
@@ -78,7 +78,7 @@ static void put_idle(struct camera *c, struct json *out)
 
 static void put_uploads(const struct capture_uploads *uploads, struct json *out)
 {
-    json_object(out, "uploads");
+    json_begin_object(out, "uploads");
     json_int(out, "accepted", uploads->accepted);
     json_int(out, "duplicates", uploads->duplicates);
     json_int(out, "refused", uploads->refused);

@@ -58,17 +58,17 @@ static void publish_boxes(struct camera *c, const struct observation *o)
         return;
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "type", "detections");
-    json_object(&j, "data");
+    json_begin_object(&j, "data");
     json_text(&j, "camera", c->conf->name);
     json_time(&j, "at", o->wall_us);
-    json_array(&j, "boxes");
+    json_begin_array(&j, "boxes");
     for (int i = 0; i < tracker_count(c->tracker); i++) {
         const struct live_track *live = tracker_at(c->tracker, i);
         if (!live->confirmed || !live->seen)
             continue;
-        json_object(&j, NULL);
+        json_begin_object(&j, NULL);
         json_uuid(&j, "track_id", &live->track.id);
         json_text(&j, "label", live->track.label);
         json_double(&j, "confidence", live->track.last.score, 3);

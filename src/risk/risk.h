@@ -3,14 +3,25 @@
 #pragma once
 
 #include "base/err.h"
-#include "base/opt.h"
+#include "base/json.h"
+#include "base/log.h"
 #include "model/event.h"
+#include "model/feedback.h"
+#include "model/zone.h"
+#include "risk/baseline.h"
+#include "risk/household.h"
+#include "risk/llm/conf.h"
 
 struct risk_conf {
     char rules[256];        /* a rules file; empty: the built-in set */
     struct opt_times night; /* local time */
     struct opt_times away;  /* when nobody is expected; empty (from == to): never */
     char timezone[64];      /* "Europe/Berlin"; empty: the machine's */
+    struct household_conf household;
+    struct baseline_conf baseline;
+    struct llm_conf llm;
+    char
+        shadow[256]; /* a rules file that scores beside the real one, without effect; empty: none */
 };
 extern const struct section risk_section;
 
@@ -22,6 +33,10 @@ NODISCARD bool risk_apply_timezone(const struct risk_conf *conf, struct err *err
 struct risk_context {
     const struct opt_map *zones; /* struct zone_conf of the event's camera */
     const struct opt_map *lines; /* struct line_conf */
+    struct opt_times night, away;
+    const struct household *household; /* at the event's last sighting; NULL: none configured */
+    const struct usual *usual;         /* of each track of the event; NULL: no baseline */
+    const struct offsets *offsets;     /* from feedback; NULL: none */
 };
 
 struct scorer_ops {
@@ -44,3 +59,40 @@ void scorer_close(struct scorer **scorer);
 NODISCARD bool scorer_score(struct scorer *scorer, const struct event *event,
                             const struct risk_context *context, struct verdict *ret,
                             struct err *err);
+
+/* --- all of it, for the risk thread --- */
+
+/* What the shadow rules would have changed, of closed events. */
+struct risk_shadow_stats {
+    int64_t events, raised, lowered;      /* by level */
+    int64_t alarms_added, alarms_removed; /* high or critical */
+};
+
+/* Scores events of many cameras: rules, household, baselines, feedback; keeps the window of closed
+ * ones and says which a model is to judge. One thread at a time; stats from any. */
+struct risk;
+
+struct risk_params {
+    const struct risk_conf *conf; /* borrowed */
+    struct log log;
+    /* A camera's offsets, and what its baseline was: false if there is none. NULL: not kept. */
+    bool (*offsets_of)(void *ctx, const char *camera, struct offsets *ret);
+    bool (*baseline_load)(void *ctx, const char *camera, struct baseline *baseline);
+    /* What a baseline has learned, to be kept; borrowed. NULL: not kept. */
+    void (*baseline_sink)(void *ctx, const char *camera, const struct baseline_watch *watch,
+                          const struct baseline_cell *cells, int count);
+    void *ctx;
+};
+
+NODISCARD bool risk_open(const struct risk_params *params, struct risk **ret, struct err *err);
+void risk_close(struct risk **risk);
+
+/* Fills event->verdict, and window and ask where they are due. An event that cannot be judged gets
+ * a verdict that says so; the log has why. */
+void risk_judge(struct risk *risk, struct event *event, const struct opt_map *zones,
+                const struct opt_map *lines);
+
+/* A camera was watched: for the baseline's denominators. Spans in order, a minute or longer. */
+void risk_watched(struct risk *risk, const char *camera, int64_t from_wall_us, int64_t to_wall_us);
+
+struct risk_shadow_stats risk_shadow_stats(const struct risk *risk);

@@ -229,7 +229,7 @@ static bool rules_score(void *opaque, const struct event *event, const struct ri
     }
     /* The score is the sum of what is shown: what is not shown does not count. */
     qsort(priv->firings, (size_t)count, sizeof *priv->firings, by_weight);
-    count = MIN(count, REASONS_MAX);
+    count = MIN(count, RULE_REASONS_MAX);
     qsort(priv->firings, (size_t)count, sizeof *priv->firings, by_points);
 
     memset(ret, 0, sizeof *ret); /* padding too: equal verdicts are equal bytes */

@@ -6,9 +6,10 @@
 #include "base/conf/conf.h"
 #include "risk/risk.h"
 
-#define RULES_MAX       64
-#define RULE_TIMES_MAX  8
-#define RULE_SAYS_BYTES 160
+#define RULES_MAX        64
+#define RULE_TIMES_MAX   8
+#define RULE_REASONS_MAX 24 /* rows of rules in a verdict; the rest is for what adjusts them */
+#define RULE_SAYS_BYTES  160
 
 enum rule_hours { HOURS_ANY, HOURS_DAY, HOURS_NIGHT, HOURS_AWAY };
 enum rule_line { RULE_LINE_IGNORED, RULE_LINE_ANY, RULE_LINE_IN, RULE_LINE_OUT };

@@ -13,7 +13,7 @@ struct snapshot {
     bool boxed;
     int64_t seq, arrived_us; /* of the frame: seq alone starts again with a new session */
     int64_t used;            /* higher: more recently */
-    struct blob *jpeg;
+    struct bytes *jpeg;
 };
 
 struct snapshots {
@@ -33,7 +33,7 @@ void snapshots_free(struct snapshots **snapshots)
     if (!s)
         return;
     for (int i = 0; i < SNAPSHOT_CACHE; i++)
-        blob_unref(&s->items[i].jpeg);
+        bytes_unref(&s->items[i].jpeg);
     free(s);
 }
 
@@ -48,7 +48,7 @@ static struct snapshot *snapshot_place(struct snapshots *s, int camera, int widt
         if (item->used < oldest->used)
             oldest = item;
     }
-    blob_unref(&oldest->jpeg);
+    bytes_unref(&oldest->jpeg);
     *oldest = (struct snapshot){.camera = camera, .width = width, .boxed = boxed};
     return oldest;
 }
@@ -98,14 +98,14 @@ void api_cameras(struct serve *serve, struct request *request, struct reply *rep
     int count = source->camera_count(source->ctx);
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
-    json_array(&j, "items");
+    json_begin_object(&j, NULL);
+    json_begin_array(&j, "items");
     for (int i = 0; i < count; i++)
         source->camera_json(source->ctx, i, &j);
     json_end_array(&j);
-    json_object(&j, "pagination"); /* one envelope for every list; all cameras fit one page */
+    json_begin_object(&j, "pagination"); /* one envelope for every list; all cameras fit one page */
     json_int(&j, "limit", count);
-    json_null(&j, "next_cursor");
+    json_put_null(&j, "next_cursor");
     json_bool(&j, "has_more", false);
     json_end_object(&j);
     json_end_object(&j);
@@ -131,7 +131,7 @@ void api_camera(struct serve *serve, struct request *request, struct reply *repl
 
 /* The frame with its boxes, no wider than width (0: as it is), as a JPEG. */
 static bool encode(const struct frame *frame, const struct detections *boxes, int width,
-                   struct blob **ret, struct err *err)
+                   struct bytes **ret, struct err *err)
 {
     AUTO(frame_unref) struct frame *scaled = NULL;
     AUTO(frame_unref) struct frame *drawn = NULL;
@@ -159,7 +159,7 @@ static bool encode(const struct frame *frame, const struct detections *boxes, in
     }
     if (!picture_jpeg(from, SNAPSHOT_QUALITY, &jpeg, &bytes, err))
         return false;
-    *ret = blob_from(jpeg, bytes);
+    *ret = bytes_from(jpeg, bytes);
     return true;
 }
 
@@ -184,7 +184,7 @@ static void answer_snapshot(struct serve *serve, const struct snapshot *snapshot
     reply->cache = "no-cache";
     snprintf(reply->etag, sizeof reply->etag, "\"%llx-%llx\"",
              (unsigned long long)snapshot->arrived_us, (unsigned long long)snapshot->seq);
-    reply->blob = blob_ref(snapshot->jpeg);
+    reply->blob = bytes_ref(snapshot->jpeg);
     reply->data = snapshot->jpeg->data;
     reply->bytes = snapshot->jpeg->bytes;
     reply_revalidate(reply, request);
@@ -210,7 +210,7 @@ void api_camera_snapshot(struct serve *serve, struct request *request, struct re
     struct snapshot *item = snapshot_place(cache, camera, wish.width, wish.boxed);
     item->used = ++cache->uses;
     if (!item->jpeg || item->seq != frame->seq || item->arrived_us != frame->arrived_us) {
-        blob_unref(&item->jpeg);
+        bytes_unref(&item->jpeg);
         if (!encode(frame, wish.boxed ? &boxes : NULL, wish.width, &item->jpeg, &err)) {
             reply_error(reply, &serve->log, &err);
             return;

@@ -48,7 +48,7 @@ static bool check_camera(const struct serve *serve, const struct event_query *qu
 /* Ends the open object of a list with where it goes on. */
 static void reply_page(struct json *j, int limit, const struct uuid *next, struct reply *reply)
 {
-    json_object(j, "pagination");
+    json_begin_object(j, "pagination");
     json_int(j, "limit", limit);
     json_uuid(j, "next_cursor", next);
     json_bool(j, "has_more", !uuid_is_zero(next));
@@ -68,7 +68,7 @@ static void answer_list(struct serve *serve, const struct request *request, list
     struct uuid next;
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     if (!parse_list(request, &query, &err) || !list(serve->reader, &query, &j, &next, &err) ||
         !check_camera(serve, &query, &j, &err))
         reply_error(reply, &serve->log, &err);
@@ -115,7 +115,7 @@ static void close_fd(int *fd)
         close(*fd);
 }
 
-static bool read_all(int fd, struct blob *blob)
+static bool read_all(int fd, struct bytes *blob)
 {
     size_t done = 0;
     while (done < blob->bytes) {
@@ -137,12 +137,12 @@ static bool answer_file(const char *path, struct reply *reply, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "the picture is not there any more");
     if (st.st_size <= 0 || st.st_size > SNAPSHOT_BYTES_MAX)
         return err_set(err, ERR_INTERNAL, "picture %s: %lld bytes", path, (long long)st.st_size);
-    struct blob *blob = blob_new((size_t)st.st_size);
+    struct bytes *blob = bytes_new((size_t)st.st_size);
     if (!blob)
         return err_set(err, ERR_EXHAUSTED, "no memory for a picture of %lld bytes",
                        (long long)st.st_size);
     if (!read_all(fd, blob)) {
-        blob_unref(&blob);
+        bytes_unref(&blob);
         return err_set(err, ERR_UNAVAILABLE, "the picture could not be read");
     }
     reply->status = 200;

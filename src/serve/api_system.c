@@ -7,7 +7,7 @@ static void answer_system(struct serve *serve, struct reply *reply, bool details
     struct store_stats stats = store_stats(serve->params.store);
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "status",
               stats.failing                ? "degraded"
               : source->ready(source->ctx) ? "ok"
@@ -15,7 +15,7 @@ static void answer_system(struct serve *serve, struct reply *reply, bool details
     json_text(&j, "reason", stats.failing ? stats.reason : NULL);
     source->system_json(source->ctx, &j);
     if (details) {
-        json_object(&j, "store");
+        json_begin_object(&j, "store");
         json_int(&j, "events", stats.events);
         json_int(&j, "commits", stats.commits);
         json_int(&j, "seq", stats.outbox_seq);

@@ -39,20 +39,20 @@
 
 /* Room in front of the bytes where the web server writes its framing. The same message for every
  * client is framed alike, so one buffer serves them all. */
-#define BLOB_HEADROOM 16
+#define BYTES_HEADROOM 16
 
-struct blob {
+struct bytes {
     int refs; /* this thread only */
     size_t bytes;
     unsigned char *data; /* behind the headroom */
 };
 
-/* A blob with one reference; data is uninitialised. NULL when there is no memory. */
-NODISCARD struct blob *blob_new(size_t bytes);
-NODISCARD struct blob *blob_from(const void *data,
-                                 size_t bytes); /* copies; aborts without memory */
-struct blob *blob_ref(struct blob *blob);
-void blob_unref(struct blob **blob);
+/* Bytes with one reference; data is uninitialised. NULL when there is no memory. */
+NODISCARD struct bytes *bytes_new(size_t bytes);
+NODISCARD struct bytes *bytes_from(const void *data,
+                                   size_t bytes); /* copies; aborts without memory */
+struct bytes *bytes_ref(struct bytes *blob);
+void bytes_unref(struct bytes **blob);
 
 /* --- requests and replies --- */
 
@@ -85,7 +85,7 @@ struct reply {
     bool vary;                 /* another client might get another coding */
     bool close;                /* no further request on this connection */
     bool page;                 /* a document: gets the content security policy */
-    struct blob *blob;         /* the body: owned reference, or */
+    struct bytes *blob;        /* the body: owned reference, or */
     const unsigned char *data; /* bytes that live for ever */
     size_t bytes;
 };
@@ -161,7 +161,7 @@ NODISCARD struct client *client_new(struct serve *serve, void *socket);
 void client_free(struct serve *serve, struct client **client);
 void client_receive(struct serve *serve, struct client *client, const char *text, size_t bytes);
 /* The next message to write, a reference; NULL when there is nothing (more) to say. */
-NODISCARD struct blob *client_next(struct serve *serve, struct client *client);
+NODISCARD struct bytes *client_next(struct serve *serve, struct client *client);
 bool client_waiting(const struct client *client);         /* client_next has something */
 struct client *client_after(const struct client *client); /* the next in the list */
 void *client_socket(const struct client *client);

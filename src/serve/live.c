@@ -9,7 +9,7 @@
  * read only as fast as the client takes them, until it has caught up. */
 
 struct waiting {
-    struct blob *blob;
+    struct bytes *blob;
     int64_t seq; /* of an event; 0: anything else */
 };
 
@@ -41,10 +41,10 @@ static void forget_sent(struct client *c)
 
 /* --- what is said --- */
 
-static void queue_put(struct client *c, struct blob *blob, int64_t seq)
+static void queue_put(struct client *c, struct bytes *blob, int64_t seq)
 {
     ASSERT(c->count < CLIENT_QUEUE_MAX);
-    c->queue[(c->head + c->count) % CLIENT_QUEUE_MAX] = (struct waiting){blob_ref(blob), seq};
+    c->queue[(c->head + c->count) % CLIENT_QUEUE_MAX] = (struct waiting){bytes_ref(blob), seq};
     c->count++;
     web_want_write(c->socket);
 }
@@ -53,7 +53,7 @@ static void queue_put(struct client *c, struct blob *blob, int64_t seq)
 static void say(struct client *c, struct json *j)
 {
     if (c->count < CLIENT_QUEUE_MAX) {
-        AUTO(blob_unref) struct blob *blob = blob_from(j->text, j->bytes);
+        AUTO(bytes_unref) struct bytes *blob = bytes_from(j->text, j->bytes);
         queue_put(c, blob, 0);
     }
     json_done(j);
@@ -63,7 +63,7 @@ static void say_hello(struct client *c)
 {
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "type", "hello");
     json_int(&j, "seq", c->cursor);
     json_text(&j, "version", HSI_VERSION);
@@ -75,7 +75,7 @@ static void say_pong(struct client *c)
 {
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "type", "pong");
     json_end_object(&j);
     say(c, &j);
@@ -85,7 +85,7 @@ static void say_missed(struct client *c)
 {
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "type", "missed");
     json_int(&j, "count", c->missed_count);
     json_int(&j, "seq", c->missed_after);
@@ -99,7 +99,7 @@ static void say_error(struct client *c, const struct err *err)
 {
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "type", "error");
     json_text(&j, "code", err_code_name(err->code));
     json_text(&j, "detail", err->msg);
@@ -111,7 +111,7 @@ static void say_error(struct client *c, const struct err *err)
 
 /* What the store keeps and the bus carries, {"type":"event","data":{...}}, with its number put in.
  * NULL without memory, or if it is not that. */
-static struct blob *event_blob(int64_t seq, const char *json, size_t bytes)
+static struct bytes *event_blob(int64_t seq, const char *json, size_t bytes)
 {
     static const char start[] = "{\"type\":\"event\",";
     static const size_t start_bytes = sizeof start - 1;
@@ -120,7 +120,7 @@ static struct blob *event_blob(int64_t seq, const char *json, size_t bytes)
         return NULL;
     size_t head_bytes = (size_t)snprintf(head, sizeof head, "%s\"seq\":%lld,", start,
                                          (long long)seq);
-    struct blob *b = blob_new(head_bytes + bytes - start_bytes);
+    struct bytes *b = bytes_new(head_bytes + bytes - start_bytes);
     if (!b)
         return NULL;
     memcpy(b->data, head, head_bytes);
@@ -158,7 +158,7 @@ void client_free(struct serve *serve, struct client **client)
         c->next->prev = c->prev;
     serve->live.client_count--;
     for (int i = 0; i < c->count; i++)
-        blob_unref(&c->queue[(c->head + i) % CLIENT_QUEUE_MAX].blob);
+        bytes_unref(&c->queue[(c->head + i) % CLIENT_QUEUE_MAX].blob);
     free(c);
 }
 
@@ -180,7 +180,7 @@ static void miss(struct client *c)
     c->missed_count++;
 }
 
-static void push_event(struct client *c, struct blob *blob, int64_t seq, int camera)
+static void push_event(struct client *c, struct bytes *blob, int64_t seq, int camera)
 {
     if (c->replaying || seq <= c->cursor)
         return; /* it comes, or came, from the store */
@@ -199,7 +199,7 @@ static void push_event(struct client *c, struct blob *blob, int64_t seq, int cam
     c->cursor = seq;
 }
 
-static void push_other(struct client *c, struct blob *blob, unsigned topic, int camera)
+static void push_other(struct client *c, struct bytes *blob, unsigned topic, int camera)
 {
     if (!wants(c, topic, camera))
         return;
@@ -217,9 +217,9 @@ static void hand_on(struct serve *serve, const struct bus_message *message)
     if (!serve->live.clients)
         return;
     bool event = message->topic == BUS_EVENT;
-    AUTO(blob_unref)
-    struct blob *blob = event ? event_blob(message->seq, message->json, message->bytes)
-                              : blob_from(message->json, message->bytes);
+    AUTO(bytes_unref)
+    struct bytes *blob = event ? event_blob(message->seq, message->json, message->bytes)
+                               : bytes_from(message->json, message->bytes);
     if (!blob)
         return; /* the gap in the numbers makes clients read the store */
     for (struct client *c = serve->live.clients; c; c = c->next) {
@@ -289,7 +289,7 @@ static bool replay_row(void *ctx, int64_t seq, const char *json, size_t bytes)
     r->rows++;
     bool sent = seq >= c->sent_from && seq <= c->sent_to;
     if (!sent && wants_stored(r->serve, c, json, bytes)) {
-        AUTO(blob_unref) struct blob *blob = event_blob(seq, json, bytes);
+        AUTO(bytes_unref) struct bytes *blob = event_blob(seq, json, bytes);
         if (!blob)
             return false;
         queue_put(c, blob, seq);
@@ -324,7 +324,7 @@ static void drop_waiting_events(struct client *c)
     for (int i = 0; i < c->count; i++) {
         struct waiting w = c->queue[(c->head + i) % CLIENT_QUEUE_MAX];
         if (w.seq > 0)
-            blob_unref(&w.blob);
+            bytes_unref(&w.blob);
         else
             c->queue[(c->head + kept++) % CLIENT_QUEUE_MAX] = w;
     }
@@ -395,7 +395,7 @@ void client_receive(struct serve *serve, struct client *c, const char *text, siz
 
 /* --- what the socket takes --- */
 
-struct blob *client_next(struct serve *serve, struct client *c)
+struct bytes *client_next(struct serve *serve, struct client *c)
 {
     if (c->count == 0 && c->missed_count > 0)
         say_missed(c);

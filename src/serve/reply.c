@@ -4,32 +4,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct blob *blob_new(size_t bytes)
+struct bytes *bytes_new(size_t bytes)
 {
-    struct blob *b = malloc(sizeof *b + BLOB_HEADROOM + bytes);
+    struct bytes *b = malloc(sizeof *b + BYTES_HEADROOM + bytes);
     if (!b)
         return NULL;
-    *b = (struct blob){.refs = 1, .bytes = bytes, .data = (unsigned char *)(b + 1) + BLOB_HEADROOM};
+    *b = (struct bytes){
+        .refs = 1, .bytes = bytes, .data = (unsigned char *)(b + 1) + BYTES_HEADROOM};
     return b;
 }
 
-struct blob *blob_from(const void *data, size_t bytes)
+struct bytes *bytes_from(const void *data, size_t bytes)
 {
-    struct blob *b = blob_new(bytes);
+    struct bytes *b = bytes_new(bytes);
     ASSERT(b);
     memcpy(b->data, data, bytes);
     return b;
 }
 
-struct blob *blob_ref(struct blob *blob)
+struct bytes *bytes_ref(struct bytes *blob)
 {
     blob->refs++;
     return blob;
 }
 
-void blob_unref(struct blob **blob)
+void bytes_unref(struct bytes **blob)
 {
-    struct blob *b = *blob;
+    struct bytes *b = *blob;
     *blob = NULL;
     if (b && --b->refs == 0)
         free(b);
@@ -37,18 +38,18 @@ void blob_unref(struct blob **blob)
 
 void reply_done(struct reply *reply)
 {
-    blob_unref(&reply->blob);
+    bytes_unref(&reply->blob);
     *reply = (struct reply){0};
 }
 
 void reply_json(struct reply *reply, struct json *json)
 {
-    blob_unref(&reply->blob);
+    bytes_unref(&reply->blob);
     if (reply->status == 0)
         reply->status = 200;
     if (!reply->type)
         reply->type = "application/json";
-    reply->blob = blob_from(json->text, json->bytes);
+    reply->blob = bytes_from(json->text, json->bytes);
     reply->data = reply->blob->data;
     reply->bytes = json->bytes;
     json_reset(json);
@@ -88,7 +89,7 @@ void reply_problem(struct reply *reply, int status, const char *detail, const ch
     reply->type = "application/problem+json";
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "type", "about:blank");
     json_text(&j, "title", status_text(status));
     json_int(&j, "status", status);
@@ -132,7 +133,7 @@ void reply_revalidate(struct reply *reply, const struct request *request)
     if (reply->status != 200 || !reply->etag[0] || !request->if_none_match[0] ||
         !etag_listed(request->if_none_match, reply->etag))
         return;
-    blob_unref(&reply->blob);
+    bytes_unref(&reply->blob);
     reply->status = 304;
     reply->data = NULL;
     reply->bytes = 0;

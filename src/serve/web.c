@@ -12,7 +12,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-_Static_assert(BLOB_HEADROOM >= LWS_PRE, "the library frames in front of the bytes");
+_Static_assert(BYTES_HEADROOM >= LWS_PRE, "the library frames in front of the bytes");
 
 /* HTTP/2 over plain TCP and extensions are off: the first has known defects in 4.1, the second
  * costs 200 KB a client. */
@@ -307,7 +307,7 @@ static int on_client_writable(struct web *web, struct lws *wsi, struct connectio
         return -1;
     if (atomic_load_explicit(&web->serve->stopping, memory_order_relaxed))
         return refuse(wsi, LWS_CLOSE_STATUS_GOINGAWAY, "shutting down");
-    AUTO(blob_unref) struct blob *blob = client_next(web->serve, c->client);
+    AUTO(bytes_unref) struct bytes *blob = client_next(web->serve, c->client);
     if (!blob)
         return 0;
     if (lws_write(wsi, blob->data, blob->bytes, LWS_WRITE_TEXT) < 0)

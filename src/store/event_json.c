@@ -17,10 +17,10 @@ static void put_seconds(struct json *j, const char *key, int64_t us)
 static void put_box(struct json *j, const char *key, struct box b)
 {
     if (!(box_area(b) > 0)) {
-        json_null(j, key);
+        json_put_null(j, key);
         return;
     }
-    json_object(j, key);
+    json_begin_object(j, key);
     json_double(j, "x", b.x0, BOX_DECIMALS);
     json_double(j, "y", b.y0, BOX_DECIMALS);
     json_double(j, "width", box_width(b), BOX_DECIMALS);
@@ -37,14 +37,14 @@ static void put_sighting(struct json *j, const struct sighting *s)
 
 static void put_reasons(struct json *j, const struct verdict *v)
 {
-    json_array(j, "reasons");
+    json_begin_array(j, "reasons");
     for (int i = 0; i < v->reason_count; i++) {
         const struct reason *r = &v->reasons[i];
-        json_object(j, NULL);
+        json_begin_object(j, NULL);
         json_text(j, "rule", r->rule);
         json_int(j, "points", r->points);
         json_text(j, "text", r->text);
-        json_object(j, "evidence");
+        json_begin_object(j, "evidence");
         json_uuid(j, "track_id", &r->track);
         put_sighting(j, &r->at);
         json_end_object(j);
@@ -55,12 +55,12 @@ static void put_reasons(struct json *j, const struct verdict *v)
 
 static void put_zones(struct json *j, const struct track *t)
 {
-    json_array(j, "zones");
+    json_begin_array(j, "zones");
     for (int i = 0; i < ZONES_MAX; i++) {
         const struct zone_visit *z = &t->zones[i];
         if (!z->seen)
             continue;
-        json_object(j, NULL);
+        json_begin_object(j, NULL);
         json_text(j, "name", z->name);
         put_seconds(j, "dwell_s", z->dwell_us);
         json_bool(j, "inside", z->inside);
@@ -71,10 +71,10 @@ static void put_zones(struct json *j, const struct track *t)
 
 static void put_crossings(struct json *j, const struct track *t)
 {
-    json_array(j, "crossings");
+    json_begin_array(j, "crossings");
     for (int i = 0; i < MIN(t->crossing_count, CROSSINGS_MAX); i++) {
         const struct crossing *c = &t->crossings[i];
-        json_object(j, NULL);
+        json_begin_object(j, NULL);
         json_text(j, "line", c->name);
         json_text(j, "direction", c->direction > 0 ? "in" : "out");
         put_sighting(j, &c->at);
@@ -104,7 +104,7 @@ static void put_snapshot(struct json *j, const struct uuid *event, const struct 
 
 static void put_track(struct json *j, const struct event *e, const struct track *t, bool picture)
 {
-    json_object(j, NULL);
+    json_begin_object(j, NULL);
     json_uuid(j, "id", &t->id);
     json_text(j, "label", t->label);
     json_text(j, "kind", kind_names[label_kind(t->label)]);
@@ -120,14 +120,14 @@ static void put_track(struct json *j, const struct event *e, const struct track 
     if (picture)
         put_snapshot(j, &e->id, &t->id);
     else
-        json_null(j, "snapshot");
+        json_put_null(j, "snapshot");
     json_end_object(j);
 }
 
 void event_json_with(struct json *j, const char *key, const struct event *e, uint64_t pictures)
 {
     const struct verdict *v = &e->verdict;
-    json_object(j, key);
+    json_begin_object(j, key);
     json_uuid(j, "id", &e->id);
     json_uuid(j, "continues", &e->continues);
     json_text(j, "camera", e->camera_name);
@@ -140,25 +140,25 @@ void event_json_with(struct json *j, const char *key, const struct event *e, uin
     put_seconds(j, "start_s", e->start_us);
     put_seconds(j, "end_s", e->end_us);
     if (v->score == SCORE_NONE)
-        json_null(j, "risk_score");
+        json_put_null(j, "risk_score");
     else
         json_int(j, "risk_score", v->score);
     json_text(j, "risk_level", risk_level_names[risk_level_of(v->score)]);
     json_text(j, "scorer", v->scorer);
     json_text(j, "summary", v->summary);
     put_reasons(j, v);
-    json_array(j, "tracks");
+    json_begin_array(j, "tracks");
     for (int i = 0; i < e->track_count; i++)
         put_track(j, e, &e->tracks[i], pictures >> i & 1);
     json_end_array(j);
-    json_array(j, "track_ids");
+    json_begin_array(j, "track_ids");
     for (int i = 0; i < e->track_count; i++)
         json_uuid(j, NULL, &e->tracks[i].id);
     json_end_array(j);
     if (pictures)
         put_snapshot(j, &e->id, NULL);
     else
-        json_null(j, "snapshot");
+        json_put_null(j, "snapshot");
     json_end_object(j);
 }
 
@@ -169,7 +169,7 @@ void event_json(struct json *out, const char *key, const struct event *event)
 
 void event_message_json(struct json *out, const char *event_json)
 {
-    json_object(out, NULL);
+    json_begin_object(out, NULL);
     json_text(out, "type", "event");
     json_raw(out, "data", event_json);
     json_end_object(out);
@@ -177,7 +177,7 @@ void event_message_json(struct json *out, const char *event_json)
 
 void camera_event_json(struct json *out, const char *key, const struct camera_event *e)
 {
-    json_object(out, key);
+    json_begin_object(out, key);
     json_uuid(out, "id", &e->id);
     json_text(out, "camera", e->camera);
     json_text(out, "kind", camera_event_kind_names[e->kind]);
@@ -189,7 +189,7 @@ void camera_event_json(struct json *out, const char *key, const struct camera_ev
 
 void camera_event_message_json(struct json *out, const struct camera_event *e)
 {
-    json_object(out, NULL);
+    json_begin_object(out, NULL);
     json_text(out, "type", "camera_event");
     camera_event_json(out, "data", e);
     json_end_object(out);

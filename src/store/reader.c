@@ -66,7 +66,7 @@ bool store_list_events(struct store_reader *r, const struct event_query *query, 
     if (!check_limit(query->limit, err))
         return false;
     struct page page = {.out = out, .limit = query->limit};
-    json_array(out, "items");
+    json_begin_array(out, "items");
     /* One more than asked for tells whether there is a next page. */
     bool ok = db_list_events(r->db, query, query->limit + 1, add_to_page, &page, err);
     json_end_array(out);
@@ -166,7 +166,7 @@ bool store_list_camera_events(struct store_reader *r, const char *camera, const 
     if (!check_limit(limit, err))
         return false;
     struct page page = {.out = out, .limit = limit};
-    json_array(out, "items");
+    json_begin_array(out, "items");
     bool ok = db_list_camera_events(r->db, camera, before, limit + 1, add_camera_event, &page, err);
     json_end_array(out);
     *ret_next = page.more ? page.last : (struct uuid){0};

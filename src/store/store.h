@@ -11,7 +11,10 @@
 #include "bus/bus.h"
 #include "model/camera_event.h"
 #include "model/event.h"
+#include "model/feedback.h"
+#include "model/judgement.h"
 #include "model/parked.h"
+#include "model/run.h"
 #include "model/upload.h"
 
 struct store_conf {
@@ -64,6 +67,46 @@ void store_put_upload(struct store *store, struct upload *upload);
 void store_put_parked(struct store *store, const char *camera, const struct parked *items,
                       int count);
 void store_put_camera_event(struct store *store, const struct camera_event *event);
+
+/* --- the model's part ---
+ *
+ * An event put with a window and an `ask` also queues a job, in the same transaction: one per
+ * event, the newest window counts. A job is there until its outcome is put; whoever works on it
+ * when the process dies works on it again. A window is kept as long as its event. */
+
+enum outcome_end {
+    OUTCOME_JUDGED, /* the job is done; the event's score, level, reasons and JSON follow */
+    OUTCOME_LATER,  /* again, not before not_before_wall_us */
+    OUTCOME_DEAD,   /* given up: kept as a dead letter with its reason until queued again */
+};
+
+/* What came of a job. Runs are stored whatever the end. If the event has a newer window queued by
+ * then, that job stays. */
+struct outcome {
+    struct uuid event;
+    int revision; /* of the window that was asked about */
+    enum outcome_end end;
+    int64_t not_before_wall_us;
+    struct judgement judgement; /* its state and reason are shown with the event whatever the end */
+    int run_count;
+    struct run runs[2]; /* owned */
+};
+void store_put_outcome(struct store *store, struct outcome *outcome); /* takes, also runs */
+
+/* A dead letter back into the queue; all of them if event is zero. */
+void store_requeue(struct store *store, const struct uuid *event);
+
+/* What somebody said about an event; kind < 0 takes it back. Its JSON carries it. */
+void store_put_feedback(struct store *store, const struct feedback *feedback);
+
+/* A camera's baseline: rows of bytes that mean something to risk only; key names the row. */
+struct baseline_row {
+    char key[96];
+    uint8_t data[64];
+    int bytes;
+};
+void store_put_baseline(struct store *store, const char *camera, const struct baseline_row *rows,
+                        int count);
 
 /* Waits until everything put before is committed, pictures too, or given up; for ever, if the disk
  * never recovers and nobody closes the store. */
@@ -134,6 +177,63 @@ NODISCARD bool store_read_parked(struct store_reader *reader, const char *camera
 NODISCARD bool store_list_camera_events(struct store_reader *reader, const char *camera,
                                         const struct uuid *before, int limit, struct json *out,
                                         struct uuid *ret_next, struct err *err);
+
+/* --- reading the model's part --- */
+
+struct job {
+    struct uuid event;
+    int revision;
+    bool urgent;
+    int score; /* of the rules */
+    int tries; /* outcomes put so far that were OUTCOME_LATER */
+    int64_t queued_wall_us;
+    struct blob *window; /* zstd of risk/window.h; owned: job_done */
+};
+void job_done(struct job *job);
+
+/* Up to max jobs that may be worked on at now_wall_us: urgent ones first, then the highest score,
+ * then the newest; skip lists events that are being worked on. */
+NODISCARD bool store_next_jobs(struct store_reader *reader, int64_t now_wall_us,
+                               const struct uuid *skip, int skip_count, struct job *ret, int max,
+                               int *ret_count, struct err *err);
+
+struct job_counts {
+    int64_t waiting, dead;
+    int64_t oldest_wall_us; /* of the waiting; TIME_UNKNOWN: none */
+};
+NODISCARD bool store_count_jobs(struct store_reader *reader, struct job_counts *ret,
+                                struct err *err);
+/* Appends "items": [{event_id, camera, state, score, tries, reason, queued_at, not_before}, ...],
+ * dead ones only if asked so; newest first. */
+NODISCARD bool store_list_jobs(struct store_reader *reader, bool dead_only,
+                               const struct uuid *before, int limit, struct json *out,
+                               struct uuid *ret_next, struct err *err);
+
+/* The window of a closed (or urgently asked) event, zstd. ERR_NOT_FOUND. */
+NODISCARD bool store_read_window(struct store_reader *reader, const struct uuid *event,
+                                 struct blob **ret, struct err *err);
+/* Windows of events made since, oldest first: fn returns false to stop. */
+typedef bool store_window_fn(void *ctx, const struct uuid *event, const struct blob *window);
+NODISCARD bool store_read_windows(struct store_reader *reader, int64_t since_wall_us,
+                                  store_window_fn *fn, void *ctx, struct err *err);
+
+/* An event's runs, oldest first; run is borrowed for the call. */
+typedef bool store_run_fn(void *ctx, const struct run *run);
+NODISCARD bool store_read_runs(struct store_reader *reader, const struct uuid *event,
+                               store_run_fn *fn, void *ctx, struct err *err);
+
+/* All feedback that concerns a camera, one row per zone and label of its events; and everything, as
+ * "items": [{event, kind, note, at, ...}]. */
+NODISCARD bool store_read_feedback(struct store_reader *reader, const char *camera,
+                                   struct feedback_row *ret, int max, int *ret_count,
+                                   struct err *err);
+NODISCARD bool store_list_feedback(struct store_reader *reader, const struct uuid *before,
+                                   int limit, struct json *out, struct uuid *ret_next,
+                                   struct err *err);
+
+typedef bool store_baseline_fn(void *ctx, const struct baseline_row *row);
+NODISCARD bool store_read_baseline(struct store_reader *reader, const char *camera,
+                                   store_baseline_fn *fn, void *ctx, struct err *err);
 
 /* One JSON form of an event everywhere: API, WebSocket, outbox, analyze. Picture addresses
  * ("snapshot" of a track) are null unless the store has put the picture on disk. Any thread. */

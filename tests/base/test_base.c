@@ -99,11 +99,11 @@ static void json_escapes(void **state)
     (void)state;
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "a\"b", "x\\\n\x01\xff\xc3\xa9\xed\xa0\x80");
     json_double(&j, "d", 0.5000, 3);
     json_double(&j, "nan", 0.0 / 0.0, 3);
-    json_array(&j, "list");
+    json_begin_array(&j, "list");
     json_int(&j, NULL, -1);
     json_bool(&j, NULL, true);
     json_time(&j, NULL, TIME_UNKNOWN);

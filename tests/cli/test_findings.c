@@ -71,7 +71,7 @@ static void json_in_order_of_input_and_time(void **state)
     add_track(&f, 0, 1, "dog");
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     findings_put_json(&f, &j);
     json_end_object(&j);
     check_order(j.text, (const char *const[]){"{\"tracks\":[{", "\"dog\"", "\"car\"", "\"person\"",

@@ -210,7 +210,7 @@ static void somebody_walks_through(void **state)
     frame_unref(&frame);
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     pipeline_camera_json(h.pipeline, 0, &j);
     json_end_object(&j);
     CHECK_CONTAINS(j.text, "\"name\":\"cam0\"");

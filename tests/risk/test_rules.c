@@ -602,8 +602,8 @@ static void what_is_not_shown_does_not_count(void **state)
     stage_enter(&stage, &person);
     struct verdict verdict;
     score_stage(scorer, &stage, &verdict);
-    CHECK_INT(verdict.reason_count, REASONS_MAX);
-    CHECK_INT(verdict.score, 20 * 2 + (REASONS_MAX - 20));
+    CHECK_INT(verdict.reason_count, RULE_REASONS_MAX);
+    CHECK_INT(verdict.score, 20 * 2 + (RULE_REASONS_MAX - 20));
     check_evidence(stage.event, &verdict);
     stage_close(&stage);
     scorer_close(&scorer);

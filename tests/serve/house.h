@@ -36,7 +36,7 @@ static inline int camera_count(void *ctx)
 static inline void camera_json(void *ctx, int camera, struct json *out)
 {
     (void)ctx;
-    json_object(out, NULL);
+    json_begin_object(out, NULL);
     json_text(out, "name", camera_names[camera]);
     json_text(out, "state", "online");
     json_end_object(out);

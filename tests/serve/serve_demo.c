@@ -28,7 +28,7 @@ static int camera_count(void *ctx)
 static void camera_json(void *ctx, int camera, struct json *out)
 {
     (void)ctx;
-    json_object(out, NULL);
+    json_begin_object(out, NULL);
     json_text(out, "name", camera_names[camera]);
     json_text(out, "state", camera == 0 ? "online" : "retrying");
     json_text(out, "reason", camera == 0 ? NULL : "connection refused");
@@ -88,7 +88,7 @@ static void system_json(void *ctx, struct json *out)
     (void)ctx;
     json_text(out, "version", HSI_VERSION);
     json_int(out, "uptime_s", 1);
-    json_object(out, "detector");
+    json_begin_object(out, "detector");
     json_text(out, "name", "motion only");
     json_text(out, "backend", "none");
     json_text(out, "reason", "no model configured");
@@ -172,9 +172,9 @@ static void publish_boxes(struct demo *d, int64_t tick)
 {
     struct json j;
     json_init(&j);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "type", "detections");
-    json_object(&j, "data");
+    json_begin_object(&j, "data");
     json_text(&j, "camera", camera_names[0]);
     json_int(&j, "at", tick);
     json_end_object(&j);

@@ -363,7 +363,7 @@ static void a_damaged_database_is_left_as_it_is(void **state)
     CHECK_INT(fixture_logged(f, "nothing more is stored"), 1);
     struct json out;
     json_init(&out);
-    json_object(&out, NULL);
+    json_begin_object(&out, NULL);
     struct uuid next;
     CHECK(store_list_events(f->reader, &(struct event_query){.limit = 10}, &out, &next, NULL));
     json_end_object(&out);

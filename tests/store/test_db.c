@@ -169,7 +169,7 @@ static void an_event_without_its_json_is_left_out(void **state)
     fixture_open(f);
     struct json out;
     json_init(&out);
-    json_object(&out, NULL);
+    json_begin_object(&out, NULL);
     struct event_query query = {.limit = 10};
     struct uuid next;
     CHECK(store_list_events(f->reader, &query, &out, &next, NULL));

@@ -305,7 +305,7 @@ static bool list(struct fixture *f, const char *camera, const struct uuid *befor
                  struct json *out, struct uuid *next, struct err *err)
 {
     json_reset(out);
-    json_object(out, NULL);
+    json_begin_object(out, NULL);
     bool ok = store_list_camera_events(f->reader, camera, before, limit, out, next, err);
     json_end_object(out);
     return ok;

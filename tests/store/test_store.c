@@ -52,7 +52,7 @@ static void a_change_is_stored_and_published(void **state)
 
     struct json out;
     json_init(&out);
-    json_object(&out, NULL);
+    json_begin_object(&out, NULL);
     CHECK(store_get_event(f->reader, &id, &out, "event", NULL));
     json_end_object(&out);
     CHECK_CONTAINS(out.text, expected.text);
@@ -114,7 +114,7 @@ static struct json *list(struct fixture *f, const struct event_query *query, str
     json_done(&out);
     json_init(&out);
     struct err err = {0};
-    json_object(&out, NULL);
+    json_begin_object(&out, NULL);
     if (!store_list_events(f->reader, query, &out, ret_next, &err))
         fail_msg("%s", err.msg);
     json_end_object(&out);
@@ -173,7 +173,7 @@ static void lists_page_from_the_newest(void **state)
         struct json out;
         struct err err = {0};
         json_init(&out);
-        json_object(&out, NULL);
+        json_begin_object(&out, NULL);
         query.limit = bad[i];
         CHECK(!store_list_events(f->reader, &query, &out, &next, &err));
         CHECK_INT(err.code, ERR_INVALID);
@@ -366,7 +366,7 @@ static void read_much(void *arg)
     for (int64_t seq = 0; seq < 400;) {
         struct json out;
         json_init(&out);
-        json_object(&out, NULL);
+        json_begin_object(&out, NULL);
         struct event_query query = {.limit = 10};
         struct uuid next;
         CHECK(store_list_events(reader, &query, &out, &next, NULL));

@@ -1,0 +1,79 @@
+/* What a language model made of a window, and how much of it counts. The rules' score stands
+ * whatever happens here; a model that fails leaves no points, only the reason why. */
+#pragma once
+
+#include "base/json.h"
+#include "model/event.h"
+
+#define CLAIMS_MAX         8
+#define CLAIM_EVIDENCE_MAX 3
+#define CLAIM_BYTES        192
+
+enum model_verdict { MODEL_UNCERTAIN, MODEL_CONFIRMED, MODEL_REJECTED };
+extern const char *const model_verdict_names[];
+
+enum judgement_state {
+    JUDGEMENT_WAITING, /* queued; reason says what for, once something went wrong */
+    JUDGEMENT_DONE,
+    JUDGEMENT_FAILED, /* given up, with the reason; can be queued again */
+};
+extern const char *const judgement_state_names[];
+
+/* Something that was seen or worked out, and can be looked up: what a claim may rest on. */
+struct evidence {
+    struct uuid track;         /* zero: the event as a whole */
+    struct sighting at;        /* when and where */
+    char zone[OPT_NAME_BYTES]; /* empty: in none, or not asked */
+    char rule[OPT_NAME_BYTES]; /* the rule that fired there; empty: none */
+};
+
+/* One statement of the model, with what it rests on: at least one, all of them real. */
+struct claim {
+    char text[CLAIM_BYTES];
+    int evidence_count;
+    struct evidence evidence[CLAIM_EVIDENCE_MAX];
+};
+
+struct judgement {
+    struct uuid id; /* of the run that gave it; zero while waiting */
+    struct uuid event;
+    int revision;   /* of the event that was judged */
+    int state;      /* enum judgement_state */
+    int verdict;    /* enum model_verdict */
+    int score;      /* the model's own, 0..100; SCORE_NONE unless done */
+    int max_change; /* how far it may move the rules' score, either way */
+    char summary[256];
+    char reasoning[1024];
+    int claim_count;
+    struct claim claims[CLAIMS_MAX];
+    int dropped_count;                              /* claims whose evidence does not exist */
+    char reason[192];                               /* why waiting or failed */
+    char model[128];                                /* as the server calls it */
+    char build[64];                                 /* of the server */
+    int attempts;                                   /* replies asked for, for this judgement */
+    int prompt_tokens, cached_tokens, reply_tokens; /* of the last attempt */
+    int pictures;                                   /* that the model was shown */
+    int64_t spent_us;                               /* asking, all attempts */
+    int64_t wall_us;                                /* when it was reached */
+};
+
+/* Names of the rows that judgement_apply adds; no rule may be called so. */
+#define REASON_MODEL          "model"          /* the bounded change */
+#define REASON_MODEL_REJECTED "model-rejected" /* down to the low band */
+#define REASON_LIMIT          "limit"          /* the rules' sum cut to 0..100 before the change */
+bool reason_is_model(const struct reason *reason);
+
+/* verdict is the rules' own; gains the model's rows and the score that results. Only a judgement
+ * that is done changes anything; the score stays the sum of the rows. Pure. */
+void judgement_apply(const struct judgement *judgement, struct verdict *verdict);
+
+/* Takes the model's rows out again: the rules' own verdict. */
+void judgement_undo(struct verdict *verdict);
+
+/* {"state", "verdict", "score", "summary", "reasoning", "claims": [{"text", "evidence": [...]}],
+ * "dropped_claims", "reason", "model", ...}. */
+void judgement_json(struct json *out, const char *key, const struct judgement *judgement);
+
+/* The reverse, for the store. ERR_DATA_LOSS if it is not what this program wrote. */
+NODISCARD bool judgement_parse(const char *json, size_t bytes, struct judgement *ret,
+                               struct err *err);

@@ -1,0 +1,22 @@
+/* Where the language model is and how much it may do. */
+#pragma once
+
+#include "base/opt.h"
+
+enum model_pictures { PICTURES_AUTO, PICTURES_NEVER };
+
+struct llm_conf {
+    char url[256];     /* "http://127.0.0.1:8080"; empty: look on loopback; "off": none */
+    char name[128];    /* model to ask for where a server has several; empty: its first */
+    char api_key[128]; /* secret; empty: none */
+    int min_score;     /* windows the rules score lower are not asked about */
+    int urgent_level;  /* enum risk_level: asked at once, while the event is open */
+    struct opt_list urgent_labels, urgent_zones; /* so are these, whatever their score */
+    int max_change;                 /* points the model may move the score by, either way */
+    int pictures;                   /* enum model_pictures */
+    int max_parallel;               /* requests at a time; 0: as many as the server has slots */
+    int64_t deadline_us;            /* of one window: all attempts */
+    int64_t connect_us, silence_us; /* longest without a byte */
+    bool cache;                     /* let the server keep the constant part of the prompt */
+};
+extern const struct section llm_section;
