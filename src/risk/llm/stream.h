@@ -6,7 +6,7 @@
 
 enum stream_finish { FINISH_NONE, FINISH_STOP, FINISH_LENGTH, FINISH_OTHER };
 
-struct stream {
+struct llm_stream {
     struct json content; /* text so far; used as a plain growing buffer */
     struct json line;    /* not yet complete */
     enum stream_finish finish;
@@ -16,9 +16,10 @@ struct stream {
     char error[256];                                /* an error object inside the stream */
 };
 
-void stream_init(struct stream *stream);
-void stream_end(struct stream *stream);
+void stream_init(struct llm_stream *stream);
+void stream_end(struct llm_stream *stream);
 
 /* ERR_INVALID: not a stream of this kind; ERR_EXHAUSTED: longer than REPLY_BYTES_MAX. The rest must
  * not be fed any more. */
-NODISCARD bool stream_feed(struct stream *stream, const char *bytes, size_t count, struct err *err);
+NODISCARD bool stream_feed(struct llm_stream *stream, const char *bytes, size_t count,
+                           struct err *err);
