@@ -207,9 +207,10 @@ def sanitized(name, sanitize, environment, prefix=None):
 
 
 def step_asan(build):
+    suppressions = os.path.join(ROOT, 'tests', 'lsan.supp')
     return sanitized('asan', 'address,undefined', {
         'ASAN_OPTIONS': 'detect_stack_use_after_return=1:strict_string_checks=1:detect_leaks=1',
-        'LSAN_OPTIONS': 'print_suppressions=0',
+        'LSAN_OPTIONS': f'suppressions={suppressions}:print_suppressions=0',
         'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1'})
 
 

@@ -379,7 +379,7 @@ static void what_a_crash_left_begun_is_ended(void **state)
     }
     store_flush(f->store);
     for (int start = 0; start < 2; start++) {
-        store_close(&f->store);
+        fixture_close(f);
         f->clock.now_wall_us += US_PER_S;
         fixture_open(f);
         CHECK_INT(ask(f, "SELECT count(*) FROM camera_event"), ARRAY_LEN(told) + 3);
