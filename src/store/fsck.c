@@ -86,7 +86,7 @@ static bool only_look(struct fsck *f, struct err *err)
     return false;
 }
 
-static bool find_store(const char *dir, struct err *err)
+bool store_exists(const char *dir, struct err *err)
 {
     char path[STORE_PATH_BYTES];
     snprintf(path, sizeof path, "%s/hsi.db", dir);
@@ -100,7 +100,7 @@ static bool find_store(const char *dir, struct err *err)
 bool store_fsck(const struct fsck_params *params, struct fsck_result *ret, struct err *err)
 {
     *ret = (struct fsck_result){0};
-    if (!store_dir(params->dir, ret->dir, err) || !find_store(ret->dir, err))
+    if (!store_dir(params->dir, ret->dir, err) || !store_exists(ret->dir, err))
         return false;
     struct fsck f = {params, ret, NULL};
     ret->in_use = params->repair ? 0 : db_lock_holder(ret->dir);

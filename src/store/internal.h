@@ -89,6 +89,8 @@ void store_release(struct store *store, struct flush *flush);
 
 /* The directory that is meant by a configured one, which may be NULL or empty. */
 NODISCARD bool store_dir(const char *configured, char out[STORE_DIR_BYTES], struct err *err);
+/* Whether there is a store in it; ERR_NOT_FOUND, with a hint, if not. */
+NODISCARD bool store_exists(const char *dir, struct err *err);
 
 /* Closes what an earlier process left open, in transactions of its own. For fsck too, on any
  * thread. */

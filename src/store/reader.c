@@ -25,6 +25,16 @@ bool store_reader_open(struct store *store, struct store_reader **ret, struct er
     return true;
 }
 
+bool store_reader_look(const char *dir, struct store_reader **ret, struct err *err)
+{
+    AUTO(store_reader_close) struct store_reader *r = NEW(struct store_reader);
+    if (!store_dir(dir, r->dir, err) || !store_exists(r->dir, err) ||
+        !db_open_looker(r->dir, &r->db, err))
+        return err_wrap(err, "store");
+    *ret = TAKE(r);
+    return true;
+}
+
 void store_reader_close(struct store_reader **reader)
 {
     if (!*reader)

@@ -128,6 +128,9 @@ struct store_stats store_stats(struct store *store); /* any thread */
 /* --- reading: a handle per thread, never the writer's connection --- */
 struct store_reader;
 NODISCARD bool store_reader_open(struct store *store, struct store_reader **ret, struct err *err);
+/* The same of a directory (empty: the default one) whose store another process may have open.
+ * ERR_NOT_FOUND: there is none. */
+NODISCARD bool store_reader_look(const char *dir, struct store_reader **ret, struct err *err);
 void store_reader_close(struct store_reader **reader);
 
 struct event_query {
