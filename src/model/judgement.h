@@ -54,26 +54,34 @@ struct judgement {
     int prompt_tokens, cached_tokens, reply_tokens; /* of the last attempt */
     int pictures;                                   /* that the model was shown */
     int64_t spent_us;                               /* asking, all attempts */
-    int64_t wall_us;                                /* when it was reached */
+    int64_t wall_us;                                /* when it was reached; 0: not yet */
 };
 
 /* Names of the rows that judgement_apply adds; no rule may be called so. */
 #define REASON_MODEL          "model"          /* the bounded change */
 #define REASON_MODEL_REJECTED "model-rejected" /* down to the low band */
 #define REASON_LIMIT          "limit"          /* the rules' sum cut to 0..100 before the change */
+#define JUDGEMENT_ROWS_MAX    3                /* a verdict of the rules leaves this much room */
 bool reason_is_model(const struct reason *reason);
 
-/* verdict is the rules' own; gains the model's rows and the score that results. Only a judgement
- * that is done changes anything; the score stays the sum of the rows. Pure. */
+/* verdict is the rules' own, or has had a judgement applied, which then goes; gains the model's
+ * rows and the score that results: the sum of the rows. The change is the model's score less the
+ * rules', within max_change either way, whether the model is certain or not; of a rejected window
+ * it is never upwards, and ends in the low band. Only a judgement that is done changes anything,
+ * and nothing changes a verdict without a score. The summary stays the rules'. Pure. */
 void judgement_apply(const struct judgement *judgement, struct verdict *verdict);
 
-/* Takes the model's rows out again: the rules' own verdict. */
+/* Takes the model's rows out again: the rules' own verdict, byte by byte. */
 void judgement_undo(struct verdict *verdict);
 
-/* {"state", "verdict", "score", "summary", "reasoning", "claims": [{"text", "evidence": [...]}],
- * "dropped_claims", "reason", "model", ...}. */
+#define JUDGEMENT_JSON_BYTES_MAX (64 * 1024)
+
+/* {"state", "verdict", "score", "summary", "reasoning", "reason", "model", "build", ...,
+ * "claims": [{"text", "evidence": [{"track_id", "at", "at_s", "box", "confidence", "zone",
+ * "rule"}]}], ...}. Numbers are written so that they come back bit by bit. */
 void judgement_json(struct json *out, const char *key, const struct judgement *judgement);
 
-/* The reverse, for the store. ERR_DATA_LOSS if it is not what this program wrote. */
+/* The reverse, for the store; members it does not know are passed over. ERR_DATA_LOSS if it is not
+ * what this program wrote. */
 NODISCARD bool judgement_parse(const char *json, size_t bytes, struct judgement *ret,
                                struct err *err);
