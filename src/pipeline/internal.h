@@ -40,6 +40,7 @@ struct camera {
     bool gap;          /* the next frame follows an interruption */
     int64_t passed_us; /* newest frame taken into account; replayed ones up to it are not again */
     int64_t next_look_us, last_sent_us, next_view_us;
+    int64_t dense_until_us; /* looks are denser up to here */
     struct observation *held; /* the slot was not free for them; oldest first */
     struct observation **held_end;
     int64_t handed_us; /* time spent on the decoder's pictures, which is not decoding */

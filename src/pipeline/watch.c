@@ -12,17 +12,32 @@
 
 #define VIEW_STEP_US (1 * US_PER_S)
 
+/* Whoever woke a camera may be gone by now, so there is no later look to make up for one that finds
+ * nothing: for this long after the first movement in what is replayed, looks are this many times as
+ * dense, as long as something differs. */
+#define DENSE_US     (1 * US_PER_S)
+#define DENSE_FACTOR 2
+
+static int64_t look_step_us(struct camera *c, const struct observation *o, bool rises)
+{
+    if (!o->motion.active)
+        return c->conf->motion.refresh_us;
+    if (rises)
+        c->dense_until_us = c->how == GATE_REPLAY ? o->pts_us + DENSE_US : o->pts_us;
+    double fps = c->pipeline->params.config->detect.fps;
+    bool dense = o->pts_us < c->dense_until_us && o->motion.box_count > 0;
+    return (int64_t)((double)US_PER_S / (dense ? DENSE_FACTOR * fps : fps));
+}
+
 static void plan_look(struct camera *c, struct observation *o)
 {
-    const struct config *config = c->pipeline->params.config;
-    int64_t look_us = (int64_t)((double)US_PER_S / config->detect.fps);
     bool rises = o->motion.active && !c->was_active;
     c->was_active = o->motion.active;
     int64_t now_us = o->pts_us;
     if (!o->still && !rises && now_us < c->next_look_us)
         return;
     o->analyse = true;
-    int64_t step_us = o->motion.active ? look_us : c->conf->motion.refresh_us;
+    int64_t step_us = look_step_us(c, o, rises);
     /* Keep the beat, but do not make up for looks that were missed. */
     int64_t beat_us = c->next_look_us + step_us;
     c->next_look_us = rises || beat_us <= now_us ? now_us + step_us : beat_us;

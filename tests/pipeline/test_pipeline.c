@@ -257,17 +257,34 @@ static void the_same_recording_gives_the_same_events(void **state)
 #define VISIT_FRAMES 24
 #define VISIT_EVERY  153 /* frames: at another place among the key frames each time */
 
-/* An empty room; every so often somebody walks through it. */
-static void paint_visits(const struct clip_spec *spec, int index, uint8_t *const plane[3],
-                         const int stride[3])
+/* An empty room; in the last ones of every so many pictures somebody walks in it. */
+static void paint_room(const struct clip_spec *spec, int index, int every, int frames,
+                       uint8_t *const plane[3], const int stride[3])
 {
     struct clip_spec visit = *spec;
     visit.frames = VISIT_FRAMES;
-    int at = index % VISIT_EVERY - (VISIT_EVERY - VISIT_FRAMES);
+    int at = index % every - (every - frames);
     if (at < 0)
         clip_paint_still(spec, index, plane, stride);
     else
         clip_paint_walker(&visit, at, plane, stride);
+}
+
+static void paint_visits(const struct clip_spec *spec, int index, uint8_t *const plane[3],
+                         const int stride[3])
+{
+    paint_room(spec, index, VISIT_EVERY, VISIT_FRAMES, plane, stride);
+}
+
+/* The first camera's, which does without shadow checks. */
+static void record_for_idling(struct home *h, const struct clip_spec *spec)
+{
+    struct clip clip;
+    CHECK(clip_encode(spec, &clip));
+    snprintf(source_of(h, 0)->url, CAPTURE_URL_BYTES, "%s/0.mp4", h->folder.path);
+    clip_write(&clip, source_of(h, 0)->url);
+    clip_done(&clip);
+    ((struct camera_conf *)h->config.cameras.items)->idle.shadow = 0;
 }
 
 /* An idle camera that decodes key frames only sees each visit of two seconds and more from the same
@@ -283,12 +300,7 @@ static void an_idle_camera_misses_nothing(void **state)
             build_home(&h, 1, "");
             struct clip_spec spec = {
                 "mpeg4", 160, 120, 10, VISITS * VISIT_EVERY, .gop = gops[i], .paint = paint_visits};
-            struct clip clip;
-            CHECK(clip_encode(&spec, &clip));
-            snprintf(source_of(&h, 0)->url, CAPTURE_URL_BYTES, "%s/0.mp4", h.folder.path);
-            clip_write(&clip, source_of(&h, 0)->url);
-            clip_done(&clip);
-            ((struct camera_conf *)h.config.cameras.items)->idle.shadow = 0;
+            record_for_idling(&h, &spec);
             h.params.idle = idle;
             run_to_the_end(&h);
             struct pipeline_stats stats = pipeline_stats(h.pipeline);
@@ -304,6 +316,34 @@ static void an_idle_camera_misses_nothing(void **state)
         }
         free(whole);
     }
+}
+
+/* Of 10 pictures a second every other one is looked at: two of these, where three make a track. */
+#define BRIEF_FRAMES 4
+#define BRIEF_GOP    20
+#define BRIEF_EVERY  121 /* frames: of each visit another one is a key frame */
+#define BRIEF_TOTAL  (BRIEF_FRAMES * BRIEF_EVERY + 3 * BRIEF_GOP)
+
+static void paint_brief_visits(const struct clip_spec *spec, int index, uint8_t *const plane[3],
+                               const int stride[3])
+{
+    paint_room(spec, index, BRIEF_EVERY, BRIEF_FRAMES, plane, stride);
+}
+
+/* Whoever wakes an idle camera may be gone by then: what it kept is looked at more closely. */
+static void an_idle_camera_sees_brief_visits(void **state)
+{
+    (void)state;
+    struct home h;
+    build_home(&h, 1, "");
+    record_for_idling(&h, &(struct clip_spec){"mpeg4", 160, 120, 10, BRIEF_TOTAL, .gop = BRIEF_GOP,
+                                              .paint = paint_brief_visits});
+    h.params.idle = true;
+    run_to_the_end(&h);
+    CHECK(pipeline_stats(h.pipeline).decoded_packets < BRIEF_TOTAL * 3 / 4);
+    stop_within_a_second(&h);
+    CHECK_INT(h.sink->opened[0], BRIEF_FRAMES);
+    tear_down(&h);
 }
 
 static void nothing_moves_nothing_happens(void **state)
@@ -496,6 +536,7 @@ int main(void)
         cmocka_unit_test(somebody_walks_through),
         cmocka_unit_test(the_same_recording_gives_the_same_events),
         cmocka_unit_test(an_idle_camera_misses_nothing),
+        cmocka_unit_test(an_idle_camera_sees_brief_visits),
         cmocka_unit_test(nothing_moves_nothing_happens),
         cmocka_unit_test(who_stands_still_is_still_looked_for),
         cmocka_unit_test(cameras_do_not_mix),
