@@ -60,11 +60,11 @@ static bool hours_hold(const struct facts *facts, int hours, int64_t wall_us)
     case HOURS_ANY:
         return true;
     case HOURS_DAY:
-        return wall_us != TIME_UNKNOWN && !times_contain(&facts->conf->night, wall_us);
+        return wall_us != TIME_UNKNOWN && !times_contain(&facts->context->night, wall_us);
     case HOURS_NIGHT:
-        return times_contain(&facts->conf->night, wall_us);
+        return times_contain(&facts->context->night, wall_us);
     case HOURS_AWAY:
-        return times_contain(&facts->conf->away, wall_us);
+        return times_contain(&facts->context->away, wall_us);
     }
     return false;
 }

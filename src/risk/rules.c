@@ -182,10 +182,18 @@ static int by_weight(const void *pa, const void *pb)
 }
 
 struct rules_priv {
-    struct risk_conf conf;
     struct rule_set set;
     struct firing *firings; /* RULES_MAX * RULE_TIMES_MAX, too many for a stack */
 };
+
+/* Field by field: what lies between the fields of an event is nobody's business. */
+static void copy_sighting(struct sighting *to, const struct sighting *from)
+{
+    to->pts_us = from->pts_us;
+    to->wall_us = from->wall_us;
+    to->box = from->box;
+    to->score = from->score;
+}
 
 static void add_reason(const struct rules_priv *priv, const struct facts *facts,
                        const struct firing *firing, struct verdict *ret)
@@ -195,7 +203,7 @@ static void add_reason(const struct rules_priv *priv, const struct facts *facts,
     STR_COPY(reason->rule, rule->name);
     reason->points = rule->points;
     reason->track = facts->event->tracks[firing->match.track].id;
-    reason->at = firing->match.at;
+    copy_sighting(&reason->at, &firing->match.at);
     rule_says(rule, facts, &firing->match, reason->text, sizeof reason->text);
 }
 
@@ -209,7 +217,7 @@ static void add_no_reason(const struct event *event, struct verdict *ret)
     reason->at.wall_us = event->wall_start_us;
     if (event->track_count > 0) {
         reason->track = event->tracks[0].id;
-        reason->at = event->tracks[0].first;
+        copy_sighting(&reason->at, &event->tracks[0].first);
     }
 }
 
@@ -218,7 +226,7 @@ static bool rules_score(void *opaque, const struct event *event, const struct ri
 {
     (void)err;
     struct rules_priv *priv = opaque;
-    struct facts facts = {event, context, &priv->conf};
+    struct facts facts = {event, context};
     const struct rule *rules = priv->set.rules.items;
     int count = 0;
     for (int r = 0; r < priv->set.rules.count; r++) {
@@ -285,7 +293,6 @@ bool rules_check_file(const char *path, struct err *err)
 static bool rules_open(void *opaque, const struct risk_conf *conf, struct err *err)
 {
     struct rules_priv *priv = opaque;
-    priv->conf = *conf;
     if (!load_rules(conf->rules, &priv->set, err))
         return false;
     priv->firings = xcalloc(RULES_MAX * RULE_TIMES_MAX, sizeof *priv->firings);

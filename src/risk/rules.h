@@ -56,7 +56,6 @@ NODISCARD bool rules_check_file(const char *path, struct err *err);
 struct facts {
     const struct event *event;
     const struct risk_context *context;
-    const struct risk_conf *conf;
 };
 
 /* One track that met a rule, and why. */

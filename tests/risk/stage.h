@@ -60,7 +60,8 @@ static inline void stage_timezone(void)
 static inline void stage_open(struct stage *stage, bool zones, const char *time)
 {
     *stage = (struct stage){.zones = {zones ? PLACES : 0, (void *)(uintptr_t)stage_zones}};
-    stage->context = (struct risk_context){&stage->zones, &stage->lines};
+    stage->context = (struct risk_context){
+        .zones = &stage->zones, .lines = &stage->lines, .night = {22 * 60, 6 * 60}};
     stage->event = event_new();
     stage->event->start_us = 6 * US_PER_S;
     stage->event->wall_start_us = stage_wall_us(time);

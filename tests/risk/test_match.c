@@ -71,22 +71,23 @@ static const struct row rows[] = {
     {"away", {.hours = HOURS_AWAY}, 3},
 };
 
+static const struct opt_times midday = {11 * 60, 13 * 60};
+
 static void set_stage(struct stage *stage, const char *time)
 {
     stage_open(stage, true, time);
+    stage->context.away = midday;
     for (size_t i = 0; i < ARRAY_LEN(cast); i++)
         stage_enter(stage, &cast[i]);
     stage->event->tracks[1].stationary = true;
 }
-
-static const struct risk_conf hours = {.night = {22 * 60, 6 * 60}, .away = {11 * 60, 13 * 60}};
 
 static void conditions(void **state)
 {
     (void)state;
     struct stage stage;
     set_stage(&stage, NOON);
-    struct facts facts = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct rule rule = {.max_times = RULE_TIMES_MAX, .when = rows[i].when};
         struct match matches[RULE_TIMES_MAX];
@@ -122,9 +123,10 @@ static void times_of_day_follow_the_sighting(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct stage stage;
         stage_open(&stage, true, cases[i].time);
+        stage.context.away = midday;
         struct actor cat = {.label = "cat"};
         stage_enter(&stage, &cat);
-        struct facts facts = {stage.event, &stage.context, &hours};
+        struct facts facts = {stage.event, &stage.context};
         struct match match[RULE_TIMES_MAX];
         const int expected[] = {[HOURS_ANY] = 1,
                                 [HOURS_DAY] = cases[i].day,
@@ -149,13 +151,13 @@ static void evidence_is_from_within_the_hours(void **state)
     struct actor gone = {.label = "person", .seconds = 15, AT({DOOR, 5})};
     stage_enter(&stage, &gone);
     struct track *track = stage_enter(&stage, &waiting);
-    struct facts facts = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context};
     struct rule rule = {.max_times = 8, .when = {.hours = HOURS_NIGHT, .zone_kind = LIST("entry")}};
     struct match match[RULE_TIMES_MAX];
     CHECK_INT(rule_match(&rule, &facts, match), 1);
     CHECK_INT(match[0].track, 1);
     CHECK_INT(match[0].at.pts_us, track->last.pts_us);
-    CHECK(times_contain(&hours.night, match[0].at.wall_us));
+    CHECK(times_contain(&stage.context.night, match[0].at.wall_us));
     stage_close(&stage);
 }
 
@@ -169,7 +171,7 @@ static void matches_are_sorted_and_capped(void **state)
         struct actor actor = {.label = "person", .seconds = 10, AT({DOOR, dwell_s[i]})};
         stage_enter(&stage, &actor);
     }
-    struct facts facts = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context};
     static const int order[] = {1, 3, 5, 2, 0, 4};
     for (int cap = 1; cap <= 8; cap++) {
         struct rule rule = {.max_times = cap, .when = {.zone_kind = LIST("entry")}};
@@ -195,7 +197,7 @@ static void a_count_is_of_one_moment(void **state)
         track->first.pts_us += (int64_t[]){0, 5, 11}[i] * US_PER_S;
         track->last.pts_us += (int64_t[]){0, 5, 11}[i] * US_PER_S;
     }
-    struct facts facts = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context};
     struct match match[RULE_TIMES_MAX];
     struct rule rule = {.max_times = 1, .when = {.min_count = 2}};
     CHECK_INT(rule_match(&rule, &facts, match), 1);
@@ -215,7 +217,7 @@ static void of_equal_stays_the_first_zone_counts(void **state)
     stage_open(&stage, true, NOON);
     struct actor actor = {.label = "person", .seconds = 20, AT({DOOR, 6}, {LAWN, 6}, {DRIVE, 2})};
     struct track *track = stage_enter(&stage, &actor);
-    struct facts facts = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context};
     struct rule rule = {.max_times = 8, .when = {.zone_kind = LIST("entry", "yard", "driveway")}};
     struct match match[RULE_TIMES_MAX];
     CHECK_INT(rule_match(&rule, &facts, match), 1);
@@ -231,7 +233,7 @@ static void a_zone_no_longer_configured_is_of_no_kind(void **state)
     stage_open(&stage, true, NOON);
     stage.zones.count = 1;
     stage_enter(&stage, &cast[0]);
-    struct facts facts = {stage.event, &stage.context, &hours};
+    struct facts facts = {stage.event, &stage.context};
     CHECK_INT(facts_zone_kind(&facts, LAWN), ZONE_YARD);
     CHECK_INT(facts_zone_kind(&facts, DOOR), ZONE_OTHER);
     stage.context.zones = NULL;

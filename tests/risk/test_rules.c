@@ -3,6 +3,7 @@
 
 #include "risk/rules.h"
 #include "risk/stage.h"
+#include "risk/window.h"
 
 #include <unistd.h>
 
@@ -353,12 +354,10 @@ static const struct row rows[] = {
      "Something was seen at 14:00, for 8 s."},
 };
 
-static struct scorer *open_scorer(const char *rules, bool away)
+static struct scorer *open_scorer(const char *rules)
 {
     struct risk_conf conf;
     opt_defaults(&risk_section, &conf);
-    if (away)
-        conf.away = (struct opt_times){0, 1440};
     STR_COPY(conf.rules, rules);
     struct scorer *scorer;
     struct err err = {0};
@@ -377,6 +376,8 @@ static void score_stage(struct scorer *scorer, const struct stage *stage, struct
 static void set_stage(const struct row *row, struct stage *stage)
 {
     stage_open(stage, !row->unzoned, row->time);
+    if (row->away)
+        stage->context.away = (struct opt_times){0, 1440};
     for (size_t i = 0; i < ARRAY_LEN(row->actors) && row->actors[i].label; i++)
         stage_enter(stage, &row->actors[i]);
 }
@@ -393,14 +394,13 @@ static void names_of(const struct verdict *verdict, char *out, size_t bytes)
 static void everyday_scenes(void **state)
 {
     (void)state;
-    struct scorer *at_home = open_scorer("", false);
-    struct scorer *away = open_scorer("", true);
+    struct scorer *scorer = open_scorer("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct stage stage;
         struct verdict verdict;
         char names[512];
         set_stage(&rows[i], &stage);
-        score_stage(rows[i].away ? away : at_home, &stage, &verdict);
+        score_stage(scorer, &stage, &verdict);
         names_of(&verdict, names, sizeof names);
         const char *level = risk_level_names[risk_level_of(verdict.score)];
         if (verdict.score != rows[i].score || strcmp(level, rows[i].level) != 0 ||
@@ -412,8 +412,7 @@ static void everyday_scenes(void **state)
         CHECK_STR(verdict.scorer, "rules 1");
         stage_close(&stage);
     }
-    scorer_close(&at_home);
-    scorer_close(&away);
+    scorer_close(&scorer);
 }
 
 /* Every point names its rule, a track of the event, and a sighting of it. */
@@ -440,7 +439,7 @@ static void check_evidence(const struct event *event, const struct verdict *verd
 static void every_point_has_evidence_and_nothing_varies(void **state)
 {
     (void)state;
-    struct scorer *scorer = open_scorer("", false);
+    struct scorer *scorer = open_scorer("");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct stage stage;
         set_stage(&rows[i], &stage);
@@ -456,10 +455,40 @@ static void every_point_has_evidence_and_nothing_varies(void **state)
     scorer_close(&scorer);
 }
 
+static void a_stored_window_scores_the_same(void **state)
+{
+    (void)state;
+    struct scorer *scorer = open_scorer("");
+    const uint8_t sha256[32] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct stage stage;
+        set_stage(&rows[i], &stage);
+        struct verdict verdict;
+        score_stage(scorer, &stage, &stage.event->verdict);
+        struct json json;
+        json_init(&json);
+        window_json(&json, stage.event, &stage.context, "rules", sha256, "Europe/Berlin");
+        struct window *window;
+        struct err err = {0};
+        if (!window_parse(json.text, json.bytes, &window, &err))
+            fail_msg("%s: %s", rows[i].facts, err.msg);
+        memset(&verdict, 0x11, sizeof verdict);
+        CHECK(scorer_score(scorer, window->event, &window->context, &verdict, &err));
+        if (memcmp(&verdict, &stage.event->verdict, sizeof verdict) != 0)
+            fail_msg("%s: %d, stored as %d", rows[i].facts, verdict.score,
+                     stage.event->verdict.score);
+        CHECK_INT(window->score, rows[i].score);
+        window_free(&window);
+        json_done(&json);
+        stage_close(&stage);
+    }
+    scorer_close(&scorer);
+}
+
 static void the_strongest_track_is_the_evidence(void **state)
 {
     (void)state;
-    struct scorer *scorer = open_scorer("", false);
+    struct scorer *scorer = open_scorer("");
     struct stage stage;
     stage_open(&stage, true, DAY);
     struct actor brief = PERSON(20, 1, {DOOR, 11});
@@ -558,7 +587,7 @@ static void own_rules_replace_the_built_in_ones(void **state)
                       "  each: {points: 40, max_times: 3, says: \"{label}, one of {count}\",\n"
                       "         when: {kind: [person]}}\n"
                       "  calm: {points: -30, says: a dog keeps watch, when: {label: [dog]}}\n");
-    struct scorer *scorer = open_scorer(path, false);
+    struct scorer *scorer = open_scorer(path);
     unlink(path);
     static const struct {
         int people, dogs, score, reasons;
@@ -594,7 +623,7 @@ static void what_is_not_shown_does_not_count(void **state)
     }
     char path[32];
     write_rules(path, text);
-    struct scorer *scorer = open_scorer(path, false);
+    struct scorer *scorer = open_scorer(path);
     unlink(path);
     struct stage stage;
     stage_open(&stage, true, DAY);
@@ -621,6 +650,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(everyday_scenes),
         cmocka_unit_test(every_point_has_evidence_and_nothing_varies),
+        cmocka_unit_test(a_stored_window_scores_the_same),
         cmocka_unit_test(the_strongest_track_is_the_evidence),
         cmocka_unit_test(mistakes_are_pointed_at),
         cmocka_unit_test(a_missing_file_is_named),
