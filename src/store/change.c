@@ -13,6 +13,12 @@ void change_free(struct change **change)
     upload_unref(&c->upload);
     free(c->parked);
     free(c->camera_event);
+    for (int i = 0; c->outcome && i < c->outcome->run_count; i++)
+        run_done(&c->outcome->runs[i]);
+    free(c->outcome);
+    free(c->feedback);
+    free(c->baseline);
+    free(c->requeue);
     free(c);
 }
 
@@ -35,6 +41,16 @@ const char *change_describe(char out[CHANGE_TEXT_BYTES], const struct change *c)
     else if (c->camera_event)
         snprintf(out, CHANGE_TEXT_BYTES, "camera event %s of camera %s",
                  uuid_format(id, &c->camera_event->id), c->camera_event->camera);
+    else if (c->outcome)
+        snprintf(out, CHANGE_TEXT_BYTES, "what a model said of event %s,",
+                 uuid_format(id, &c->outcome->event));
+    else if (c->feedback)
+        snprintf(out, CHANGE_TEXT_BYTES, "what somebody said of event %s",
+                 uuid_format(id, &c->feedback->event));
+    else if (c->baseline)
+        snprintf(out, CHANGE_TEXT_BYTES, "what is usual at camera %s", c->baseline->camera);
+    else if (c->requeue)
+        snprintf(out, CHANGE_TEXT_BYTES, "the wish to ask again");
     else
         snprintf(out, CHANGE_TEXT_BYTES, "nothing");
     return out;

@@ -2,11 +2,18 @@
 #pragma once
 
 #include "store/db.h"
+#include "store/store.h"
 
 /* Somebody who waits for what was put before; on the caller's stack. */
 struct flush {
     bool tidy; /* and for a round of retention */
     bool done; /* protected by the store's lock */
+};
+
+struct baseline_change {
+    char camera[OPT_NAME_BYTES];
+    int count;
+    struct baseline_row rows[];
 };
 
 /* Exactly one of the pointers is set. */
@@ -15,6 +22,10 @@ struct change {
     struct upload *upload;             /* shared */
     struct parked_list *parked;        /* owned */
     struct camera_event *camera_event; /* owned */
+    struct outcome *outcome;           /* owned */
+    struct feedback *feedback;         /* owned */
+    struct baseline_change *baseline;  /* owned */
+    struct uuid *requeue;              /* owned; zero: all */
     struct flush *flush;
 };
 

@@ -4,6 +4,8 @@
 
 #include "store/event_json.h"
 #include "store/failing.h"
+#include "store/judged.h"
+#include "store/outcome.h"
 #include "store/snapshot.h"
 
 #include <stdlib.h>
@@ -25,16 +27,6 @@ static uint64_t picture_bits(const struct event *e, const struct snapshot_rows *
     return bits;
 }
 
-static struct bus_message *make_message(const struct event *e, int64_t seq, const char *event_json)
-{
-    struct json j;
-    json_init(&j);
-    event_message_json(&j, event_json);
-    struct bus_message *message = bus_message_new(BUS_EVENT, e->camera, seq, j.text, j.bytes);
-    json_done(&j);
-    return message;
-}
-
 static bool write_pictures(struct store *s, const struct event *e,
                            const struct snapshot_rows *known, struct snapshot_rows *ret,
                            struct err *err)
@@ -49,6 +41,40 @@ static bool write_pictures(struct store *s, const struct event *e,
     return ok;
 }
 
+/* The event as it is kept: with what a model made of it. NULL: as it came. */
+static struct event *judged_event(const struct event *e, struct event_marks *marks)
+{
+    if (!marks->judgement && !e->judgement)
+        return NULL;
+    struct event *judged = event_copy(e);
+    free(judged->judgement);
+    judged->judgement = TAKE(marks->judgement);
+    if (judged->judgement)
+        judgement_apply(judged->judgement, &judged->verdict);
+    else
+        judgement_undo(&judged->verdict);
+    return judged;
+}
+
+/* The change itself; e is as it is kept. */
+static bool write_judged(struct store *s, const struct event *e, const struct event_marks *marks,
+                         struct bus_message **ret, struct err *err)
+{
+    struct snapshot_rows known, fresh;
+    if (!db_event_snapshots(s->db, &e->id, &known, err) ||
+        !write_pictures(s, e, &known, &fresh, err))
+        return false;
+    json_reset(&s->json);
+    event_json_with(&s->json, NULL, e, picture_bits(e, &known) | picture_bits(e, &fresh),
+                    marks->has_feedback ? &marks->feedback : NULL);
+    int64_t seq;
+    if (!db_put_event(s->db, e, &fresh, s->json.text, &seq, err))
+        return false;
+    if (s->bus)
+        *ret = outcome_message(e->camera, seq, s->json.text);
+    return !marks->has_feedback || db_put_feedback_places(s->db, &e->id, err);
+}
+
 /* Pictures first, so that no row names a file that is not there. *ret stays NULL for a change that
  * is already stored: putting one twice is no change. */
 static bool write_event(struct store *s, const struct event *e, struct bus_message **ret,
@@ -59,18 +85,13 @@ static bool write_event(struct store *s, const struct event *e, struct bus_messa
         return false;
     if (e->revision <= revision)
         return true;
-    struct snapshot_rows known, fresh;
-    if (!db_event_snapshots(s->db, &e->id, &known, err) ||
-        !write_pictures(s, e, &known, &fresh, err))
+    AUTO(event_marks_done) struct event_marks marks = {0};
+    if (!outcome_marks(s, e, revision >= 0, &marks, err))
         return false;
-    json_reset(&s->json);
-    event_json_with(&s->json, NULL, e, picture_bits(e, &known) | picture_bits(e, &fresh));
-    int64_t seq;
-    if (!db_put_event(s->db, e, &fresh, s->json.text, &seq, err))
+    AUTO(event_unref) struct event *judged = judged_event(e, &marks);
+    if (!write_judged(s, judged ? judged : e, &marks, ret, err))
         return false;
-    if (s->bus)
-        *ret = make_message(e, seq, s->json.text);
-    return true;
+    return !e->window || db_put_window(s->db, e, clock_wall_us(s->clock), err);
 }
 
 static bool write_camera_event(struct store *s, const struct camera_event *e,
@@ -96,6 +117,15 @@ static bool write_change(struct store *s, const struct change *c, struct bus_mes
         return db_put_upload(s->db, c->upload, err);
     if (c->parked)
         return db_put_parked(s->db, c->parked, err);
+    if (c->baseline)
+        return db_put_baseline(s->db, c->baseline->camera, c->baseline->rows, c->baseline->count,
+                               clock_wall_us(s->clock), err);
+    if (c->outcome)
+        return outcome_write(s, c->outcome, ret, err);
+    if (c->feedback)
+        return feedback_write(s, c->feedback, ret, err);
+    if (c->requeue)
+        return requeue_write(s, c->requeue, ret, err);
     return write_camera_event(s, c->camera_event, ret, err);
 }
 

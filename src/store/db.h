@@ -58,6 +58,10 @@ NODISCARD bool db_put_event(struct db *db, const struct event *event,
                             const struct snapshot_rows *snapshots, const char *json,
                             int64_t *ret_seq, struct err *err);
 
+/* Its reasons from that position on; those behind its last are deleted. */
+NODISCARD bool db_put_reasons(struct db *db, const struct uuid *event,
+                              const struct verdict *verdict, int from, struct err *err);
+
 /* Pictures alone, of an event that is there. */
 NODISCARD bool db_put_snapshots(struct db *db, const struct uuid *event,
                                 const struct snapshot_rows *snapshots, struct err *err);

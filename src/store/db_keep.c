@@ -99,6 +99,10 @@ bool db_delete_event(struct db *db, const struct event_key *event, int64_t keep_
     query_bind_key(&row, &event->id);
     if (!query_run(&row, err))
         return false;
+    struct query note = query_start(db, SQL_FORGET_NOTE);
+    query_bind_key(&note, &event->id);
+    if (!query_run(&note, err))
+        return false;
     struct query outbox = query_start(db, SQL_DELETE_OUTBOX_ROW);
     query_bind_int(&outbox, event->seq);
     query_bind_int(&outbox, keep_after_seq);

@@ -99,12 +99,13 @@ static bool put_tracks(struct db *db, const struct event *e, struct err *err)
     return true;
 }
 
-static bool put_reasons(struct db *db, const struct event *e, struct err *err)
+bool db_put_reasons(struct db *db, const struct uuid *event, const struct verdict *verdict,
+                    int from, struct err *err)
 {
-    for (int i = 0; i < e->verdict.reason_count; i++) {
-        const struct reason *r = &e->verdict.reasons[i];
+    for (int i = from; i < verdict->reason_count; i++) {
+        const struct reason *r = &verdict->reasons[i];
         struct query q = query_start(db, SQL_PUT_REASON);
-        query_bind_key(&q, &e->id);
+        query_bind_key(&q, event);
         query_bind_int(&q, i);
         query_bind_text(&q, r->rule);
         query_bind_int(&q, r->points);
@@ -115,8 +116,8 @@ static bool put_reasons(struct db *db, const struct event *e, struct err *err)
             return false;
     }
     struct query q = query_start(db, SQL_CUT_REASONS);
-    query_bind_key(&q, &e->id);
-    query_bind_int(&q, e->verdict.reason_count);
+    query_bind_key(&q, event);
+    query_bind_int(&q, verdict->reason_count);
     return query_run(&q, err);
 }
 
@@ -182,8 +183,8 @@ bool db_put_event(struct db *db, const struct event *e, const struct snapshot_ro
 {
     int64_t seq;
     if (!put_outbox(db, e, json, &seq, err) || !put_event_row(db, e, seq, err) ||
-        !put_tracks(db, e, err) || !put_reasons(db, e, err) || !put_detections(db, e, err) ||
-        !db_put_snapshots(db, &e->id, snapshots, err))
+        !put_tracks(db, e, err) || !db_put_reasons(db, &e->id, &e->verdict, 0, err) ||
+        !put_detections(db, e, err) || !db_put_snapshots(db, &e->id, snapshots, err))
         return false;
     db->pending_seq = seq;
     *ret_seq = seq;

@@ -35,9 +35,9 @@ static void put_sighting(struct json *j, const struct sighting *s)
     put_box(j, "box", s->box);
 }
 
-static void put_reasons(struct json *j, const struct verdict *v)
+void reasons_json(struct json *j, const char *key, const struct verdict *v)
 {
-    json_begin_array(j, "reasons");
+    json_begin_array(j, key);
     for (int i = 0; i < v->reason_count; i++) {
         const struct reason *r = &v->reasons[i];
         json_begin_object(j, NULL);
@@ -124,9 +124,67 @@ static void put_track(struct json *j, const struct event *e, const struct track 
     json_end_object(j);
 }
 
-void event_json_with(struct json *j, const char *key, const struct event *e, uint64_t pictures)
+static const char *const kind_words[] = {
+    [FEEDBACK_ACCURATE] = "accurate", [FEEDBACK_FALSE_POSITIVE] = "false_positive",
+    [FEEDBACK_MISSED] = "missed",     [FEEDBACK_TOO_HIGH] = "too_high",
+    [FEEDBACK_TOO_LOW] = "too_low",
+};
+
+void feedback_members_json(struct json *j, const struct feedback *f)
+{
+    json_text(j, "kind", kind_words[f->kind]);
+    json_text(j, "note", f->note);
+    json_time(j, "at", f->wall_us);
+}
+
+void feedback_json(struct json *j, const char *key, const struct feedback *f)
+{
+    if (!f) {
+        json_put_null(j, key);
+        return;
+    }
+    json_begin_object(j, key);
+    feedback_members_json(j, f);
+    json_end_object(j);
+}
+
+static void put_score(struct json *j, const char *key, int score)
+{
+    if (score == SCORE_NONE)
+        json_put_null(j, key);
+    else
+        json_int(j, key, score);
+}
+
+/* What the rules alone would give. */
+static int rules_score(const struct event *e)
+{
+    if (!e->judgement)
+        return e->verdict.score;
+    struct verdict verdict = e->verdict;
+    judgement_undo(&verdict);
+    return verdict.score;
+}
+
+static void put_verdict(struct json *j, const struct event *e, const struct feedback *feedback)
 {
     const struct verdict *v = &e->verdict;
+    put_score(j, "risk_score", v->score);
+    json_text(j, "risk_level", risk_level_names[risk_level_of(v->score)]);
+    put_score(j, "rules_score", rules_score(e));
+    json_text(j, "scorer", v->scorer);
+    json_text(j, "summary", v->summary);
+    reasons_json(j, "reasons", v);
+    if (e->judgement)
+        judgement_json(j, "model", e->judgement);
+    else
+        json_put_null(j, "model");
+    feedback_json(j, "feedback", feedback);
+}
+
+void event_json_with(struct json *j, const char *key, const struct event *e, uint64_t pictures,
+                     const struct feedback *feedback)
+{
     json_begin_object(j, key);
     json_uuid(j, "id", &e->id);
     json_uuid(j, "continues", &e->continues);
@@ -139,14 +197,7 @@ void event_json_with(struct json *j, const char *key, const struct event *e, uin
     json_time(j, "ended_at", e->wall_end_us);
     put_seconds(j, "start_s", e->start_us);
     put_seconds(j, "end_s", e->end_us);
-    if (v->score == SCORE_NONE)
-        json_put_null(j, "risk_score");
-    else
-        json_int(j, "risk_score", v->score);
-    json_text(j, "risk_level", risk_level_names[risk_level_of(v->score)]);
-    json_text(j, "scorer", v->scorer);
-    json_text(j, "summary", v->summary);
-    put_reasons(j, v);
+    put_verdict(j, e, feedback);
     json_begin_array(j, "tracks");
     for (int i = 0; i < e->track_count; i++)
         put_track(j, e, &e->tracks[i], pictures >> i & 1);
@@ -164,7 +215,7 @@ void event_json_with(struct json *j, const char *key, const struct event *e, uin
 
 void event_json(struct json *out, const char *key, const struct event *event)
 {
-    event_json_with(out, key, event, 0);
+    event_json_with(out, key, event, 0, NULL);
 }
 
 void event_message_json(struct json *out, const char *event_json)

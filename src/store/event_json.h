@@ -4,10 +4,17 @@
 #include "base/json.h"
 #include "model/camera_event.h"
 #include "model/event.h"
+#include "model/feedback.h"
 
-/* As event_json of store.h; bit i of pictures: the picture of track i can be fetched. */
+/* As event_json of store.h; bit i of pictures: the picture of track i can be fetched. feedback may
+ * be NULL. */
 void event_json_with(struct json *out, const char *key, const struct event *event,
-                     uint64_t pictures);
+                     uint64_t pictures, const struct feedback *feedback);
+
+/* Its members by themselves: "reasons", and "feedback", which is null for NULL. */
+void reasons_json(struct json *out, const char *key, const struct verdict *verdict);
+void feedback_json(struct json *out, const char *key, const struct feedback *feedback);
+void feedback_members_json(struct json *out, const struct feedback *feedback);
 
 /* The address of an event's picture; track NULL: of the one that stands for the event. Returns out.
  */

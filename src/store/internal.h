@@ -49,6 +49,20 @@ struct retention {
     int64_t deleted; /* events, this round */
 };
 
+/* Dead letters on their way back into the queue. */
+struct revival {
+    bool active;
+    struct uuid after; /* the event that was last */
+};
+
+struct store_reader {
+    struct db *db;
+    char dir[STORE_DIR_BYTES];
+};
+
+/* Whether a list may be as long as that. */
+NODISCARD bool reader_check_limit(int limit, struct err *err);
+
 struct store {
     /* set at opening, then read-only */
     const struct store_conf *conf;
@@ -66,6 +80,7 @@ struct store {
     struct late late;
     struct json json;
     struct retention retention;
+    struct revival revival;
     struct age age;
     int64_t next_commit_us; /* real clock: not before, unless the group is full */
     bool damaged;           /* the database: nothing is written to it any more */
@@ -83,6 +98,9 @@ struct store {
     bool failing;       /* the last commit did not succeed, and that has been told */
     char reason[STORE_REASON_BYTES];
 };
+
+/* Hands it to the store thread; takes it, and counts it as lost if the store has given up. */
+void store_put(struct store *store, struct change **change);
 
 /* Tells the waiting caller; flush may be NULL. Any thread. */
 void store_release(struct store *store, struct flush *flush);

@@ -99,6 +99,14 @@ void query_bind_bytes(struct query *q, const void *data, size_t bytes)
                            sqlite3_bind_blob(q->stmt, ++q->bound, data, (int)bytes, SQLITE_STATIC));
 }
 
+void query_bind_blob(struct query *q, const struct blob *blob)
+{
+    if (blob)
+        query_bind_bytes(q, blob->data, blob->bytes);
+    else
+        q->bound++;
+}
+
 void query_bind_key(struct query *q, const struct uuid *id)
 {
     query_bind_bytes(q, id->bytes, sizeof id->bytes);
@@ -136,9 +144,19 @@ int64_t query_int(const struct query *q, int column)
     return sqlite3_column_int64(q->stmt, column);
 }
 
+int query_small(const struct query *q, int column)
+{
+    return (int)CLAMP(query_int(q, column), INT32_MIN, INT32_MAX);
+}
+
+bool query_is_null(const struct query *q, int column)
+{
+    return sqlite3_column_type(q->stmt, column) == SQLITE_NULL;
+}
+
 int64_t query_int_or(const struct query *q, int column, int64_t null_value)
 {
-    return sqlite3_column_type(q->stmt, column) == SQLITE_NULL ? null_value : query_int(q, column);
+    return query_is_null(q, column) ? null_value : query_int(q, column);
 }
 
 double query_double(const struct query *q, int column)
@@ -165,5 +183,22 @@ bool query_bytes(const struct query *q, int column, void *ret, size_t bytes, str
                        sqlite3_column_name(q->stmt, column), sqlite3_column_bytes(q->stmt, column),
                        bytes);
     memcpy(ret, data, bytes);
+    return true;
+}
+
+bool query_blob(const struct query *q, int column, size_t max_bytes, struct blob **ret,
+                struct err *err)
+{
+    *ret = NULL;
+    if (query_is_null(q, column))
+        return true;
+    const void *data = sqlite3_column_blob(q->stmt, column);
+    size_t bytes = (size_t)sqlite3_column_bytes(q->stmt, column);
+    if (bytes > max_bytes)
+        return err_set(err, ERR_DATA_LOSS, "database: %s of %zu bytes, at most %zu expected",
+                       sqlite3_column_name(q->stmt, column), bytes, max_bytes);
+    if (!data && bytes > 0)
+        return err_set(err, ERR_EXHAUSTED, "no memory for %zu bytes", bytes);
+    *ret = blob_new(data, bytes);
     return true;
 }

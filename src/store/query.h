@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "base/err.h"
+#include "base/blob.h"
 #include "base/uuid7.h"
 #include "store/sql.h"
 
@@ -36,7 +36,8 @@ void query_bind_double(struct query *query, double value);
 void query_bind_text(struct query *query,
                      const char *text); /* borrowed until the end; NULL: null */
 void query_bind_bytes(struct query *query, const void *data, size_t bytes); /* borrowed */
-void query_bind_id(struct query *query, const struct uuid *id);  /* borrowed; zero: null */
+void query_bind_blob(struct query *query, const struct blob *blob); /* borrowed; NULL: null */
+void query_bind_id(struct query *query, const struct uuid *id);     /* borrowed; zero: null */
 void query_bind_key(struct query *query, const struct uuid *id); /* borrowed; zero is a key too */
 
 /* *ret_row: there is a row to read; false at the end. */
@@ -45,6 +46,8 @@ NODISCARD bool query_step(struct query *query, bool *ret_row, struct err *err);
 NODISCARD bool query_run(struct query *query, struct err *err);
 
 int64_t query_int(const struct query *query, int column);
+int query_small(const struct query *query, int column); /* at most what fits */
+bool query_is_null(const struct query *query, int column);
 int64_t query_int_or(const struct query *query, int column, int64_t null_value);
 double query_double(const struct query *query, int column);
 const char *query_text(const struct query *query, int column); /* until the next step; never NULL */
@@ -54,6 +57,9 @@ NODISCARD bool query_id(const struct query *query, int column, struct uuid *ret,
 /* The same for any bytes of a length that is known. */
 NODISCARD bool query_bytes(const struct query *query, int column, void *ret, size_t bytes,
                            struct err *err);
+/* And of a length up to a limit; *ret NULL for null, else with one reference. */
+NODISCARD bool query_blob(const struct query *query, int column, size_t max_bytes,
+                          struct blob **ret, struct err *err);
 
 /* SQLite's word for what went wrong, as ours. */
 bool err_sqlite(struct err *err, sqlite3 *conn, const char *what);

@@ -10,11 +10,6 @@
 #define LIST_MAX   100
 #define OUTBOX_MAX 10000
 
-struct store_reader {
-    struct db *db;
-    char dir[STORE_DIR_BYTES];
-};
-
 bool store_reader_open(struct store *store, struct store_reader **ret, struct err *err)
 {
     AUTO(store_reader_close) struct store_reader *r = NEW(struct store_reader);
@@ -63,7 +58,7 @@ static void add_to_page(void *ctx, const struct uuid *id, const char *json)
     page->count++;
 }
 
-static bool check_limit(int limit, struct err *err)
+bool reader_check_limit(int limit, struct err *err)
 {
     return (limit >= 1 && limit <= LIST_MAX) ||
            err_set(err, ERR_INVALID, "limit: %d is out of range, allowed: 1 to %d", limit,
@@ -73,7 +68,7 @@ static bool check_limit(int limit, struct err *err)
 bool store_list_events(struct store_reader *r, const struct event_query *query, struct json *out,
                        struct uuid *ret_next, struct err *err)
 {
-    if (!check_limit(query->limit, err))
+    if (!reader_check_limit(query->limit, err))
         return false;
     struct page page = {.out = out, .limit = query->limit};
     json_begin_array(out, "items");
@@ -173,7 +168,7 @@ static void add_camera_event(void *ctx, const struct camera_event *event)
 bool store_list_camera_events(struct store_reader *r, const char *camera, const struct uuid *before,
                               int limit, struct json *out, struct uuid *ret_next, struct err *err)
 {
-    if (!check_limit(limit, err))
+    if (!reader_check_limit(limit, err))
         return false;
     struct page page = {.out = out, .limit = limit};
     json_begin_array(out, "items");

@@ -107,6 +107,121 @@ const char *const sql_text[SQL_COUNT] = {
         "                 AND later.id > begun.id AND later.kind = begun.kind)"
         " ORDER BY id LIMIT ?1",
 
+    /* --- what is asked, and what came of it --- */
+
+    [SQL_EVENT_MARKS] =
+        "SELECT judgement.json, job.dead, job.revision, feedback.kind, feedback.note,"
+        "  feedback.wall_us FROM (SELECT ?1 AS id) AS one"
+        " LEFT JOIN judgement ON judgement.event = one.id LEFT JOIN job ON job.event = one.id"
+        " LEFT JOIN feedback ON feedback.event = one.id",
+    [SQL_PUT_WINDOW] = "INSERT OR REPLACE INTO window (event, revision, data) VALUES (?1, ?2, ?3)",
+    /* What was urgent does not become less so because the event has ended. */
+    [SQL_PUT_JOB] =
+        "INSERT INTO job (event, revision, urgent, score, tries, dead, reason, queued_wall_us,"
+        "                 not_before_wall_us) VALUES (?1, ?2, ?3, ?4, 0, 0, '', ?5, 0)"
+        " ON CONFLICT (event) DO UPDATE SET revision = excluded.revision,"
+        "  urgent = max(urgent, excluded.urgent), score = excluded.score, tries = 0, dead = 0,"
+        "  reason = '', queued_wall_us = excluded.queued_wall_us, not_before_wall_us = 0",
+    [SQL_END_JOB] = "DELETE FROM job WHERE event = ?1",
+    [SQL_DELAY_JOB] = "UPDATE job SET tries = tries + 1, dead = 0, not_before_wall_us = ?2,"
+                      " reason = ?3 WHERE event = ?1",
+    [SQL_BURY_JOB] = "UPDATE job SET dead = 1, reason = ?2 WHERE event = ?1",
+    [SQL_REVIVE_JOB] = "UPDATE job SET dead = 0, tries = 0, reason = '', queued_wall_us = ?2,"
+                       " not_before_wall_us = 0 WHERE event = ?1 AND dead = 1",
+    [SQL_DEAD_JOBS] = "SELECT event FROM job WHERE event > ?1 AND dead = 1 ORDER BY event LIMIT ?2",
+    [SQL_PUT_JUDGEMENT] =
+        "INSERT OR REPLACE INTO judgement (event, revision, done, json) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_DROP_UNDONE] = "DELETE FROM judgement WHERE event = ?1 AND done = 0",
+    [SQL_PUT_RUN] =
+        "INSERT INTO run (event, id, revision, attempt, outcome, detail, model, build, seed,"
+        "  temperature, prompt_version, schema_version, prompt_sha256, request, reply,"
+        "  prompt_tokens, cached_tokens, reply_tokens, spent_us, wall_us)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
+        "  ?18, ?19, ?20) ON CONFLICT DO NOTHING",
+    [SQL_CUT_RUNS] = "DELETE FROM run WHERE event = ?1 AND id <> ?2 AND id <="
+                     " (SELECT id FROM run WHERE event = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+    /* The revision stays: the scene's next change comes after it as if this had not been. */
+    [SQL_JUDGED_OUTBOX] =
+        "INSERT INTO outbox (event, revision, json)"
+        " SELECT event.id, event.revision, json_set(outbox.json, '$.risk_score', ?2,"
+        "  '$.risk_level', ?3, '$.rules_score', ?4, '$.scorer', ?5, '$.reasons', json(?6),"
+        "  '$.model', json(?7))"
+        " FROM event JOIN outbox ON outbox.seq = event.seq AND outbox.event = event.id"
+        " WHERE event.id = ?1 AND json_valid(outbox.json) RETURNING json",
+    [SQL_JUDGED_EVENT] = "UPDATE event SET seq = ?2, score = ?3, level = ?4 WHERE id = ?1",
+    /* CROSS JOIN: jobs first, and windows only of those that are wanted. */
+    [SQL_NEXT_JOBS] =
+        "SELECT job.event, window.revision, job.urgent, job.score, job.tries, job.queued_wall_us,"
+        "  window.data FROM job INDEXED BY job_by_turn CROSS JOIN window"
+        " ON window.event = job.event"
+        " WHERE job.dead = 0 AND NOT (job.not_before_wall_us > ?1 AND job.not_before_wall_us <= ?2)"
+        " ORDER BY job.urgent DESC, job.score DESC, job.event DESC LIMIT ?3",
+    [SQL_COUNT_JOBS] = "SELECT count(*) FILTER (WHERE dead = 0), count(*) FILTER (WHERE dead = 1),"
+                       " min(queued_wall_us) FILTER (WHERE dead = 0) FROM job",
+    [SQL_LIST_JOBS] =
+        "SELECT job.event, event.camera, job.dead, job.urgent, job.score, job.tries, job.reason,"
+        "  job.queued_wall_us, job.not_before_wall_us"
+        " FROM job CROSS JOIN event ON event.id = job.event"
+        " WHERE job.event < ?1 AND job.dead >= ?2 ORDER BY job.event DESC LIMIT ?3",
+    [SQL_READ_WINDOW] = "SELECT data FROM window WHERE event = ?1",
+    [SQL_WINDOW_AFTER] = "SELECT event, data FROM window WHERE event > ?1 ORDER BY event LIMIT 1",
+    [SQL_RUN_AFTER] =
+        "SELECT id, revision, attempt, outcome, detail, model, build, seed, temperature,"
+        "  prompt_version, schema_version, prompt_sha256, request, reply, prompt_tokens,"
+        "  cached_tokens, reply_tokens, spent_us, wall_us"
+        " FROM run WHERE event = ?1 AND id > ?2 ORDER BY id LIMIT 1",
+
+    /* --- what people say --- */
+
+    [SQL_PUT_FEEDBACK] =
+        "INSERT INTO feedback (event, camera, kind, note, wall_us)"
+        " SELECT id, camera, ?2, ?3, ?4 FROM event WHERE id = ?1"
+        " ON CONFLICT (event) DO UPDATE SET kind = excluded.kind, note = excluded.note,"
+        "  wall_us = excluded.wall_us",
+    [SQL_CUT_FEEDBACK] =
+        "DELETE FROM feedback WHERE camera = (SELECT camera FROM feedback WHERE event = ?1)"
+        " AND event <= (SELECT event FROM feedback INDEXED BY feedback_by_camera"
+        "  WHERE camera = (SELECT camera FROM feedback WHERE event = ?1)"
+        "  ORDER BY event DESC LIMIT 1 OFFSET ?2)",
+    [SQL_DROP_FEEDBACK] = "DELETE FROM feedback WHERE event = ?1", /* and its places */
+    [SQL_FORGET_NOTE] = "UPDATE feedback SET note = '' WHERE event = ?1",
+    [SQL_CLEAR_PLACES] = "DELETE FROM feedback_place WHERE event = ?1",
+    /* Members of arrays are reached from the top of the JSON, which is known to be readable. */
+    [SQL_PUT_PLACES] =
+        "INSERT OR IGNORE INTO feedback_place (event, zone, label) SELECT event.id,"
+        "  coalesce(CAST(json_extract(outbox.json, zone.fullkey || '.name') AS TEXT), ''),"
+        "  CAST(json_extract(outbox.json, track.fullkey || '.label') AS TEXT)"
+        " FROM event CROSS JOIN outbox ON outbox.seq = event.seq AND outbox.event = event.id"
+        " CROSS JOIN json_each(CASE WHEN json_valid(outbox.json) THEN outbox.json END, '$.tracks')"
+        "  AS track"
+        " LEFT JOIN json_each(outbox.json, track.fullkey || '.zones') AS zone"
+        " WHERE event.id = ?1",
+    [SQL_FEEDBACK_OUTBOX] =
+        "INSERT INTO outbox (event, revision, json)"
+        " SELECT event.id, event.revision, json_set(outbox.json, '$.feedback', json(?2))"
+        " FROM event JOIN outbox ON outbox.seq = event.seq AND outbox.event = event.id"
+        " WHERE event.id = ?1 AND json_valid(outbox.json) RETURNING json",
+    [SQL_FEEDBACK_EVENT] = "UPDATE event SET seq = ?2 WHERE id = ?1",
+    [SQL_READ_FEEDBACK] =
+        "SELECT feedback.event, feedback.kind, place.zone, place.label"
+        " FROM feedback INDEXED BY feedback_by_camera"
+        " CROSS JOIN feedback_place AS place ON place.event = feedback.event"
+        " WHERE feedback.camera = ?1 ORDER BY feedback.event DESC, place.zone, place.label"
+        " LIMIT ?2",
+    [SQL_LIST_FEEDBACK] = "SELECT event, camera, kind, note, wall_us FROM feedback"
+                          " WHERE event < ?1 ORDER BY event DESC LIMIT ?2",
+
+    /* --- what is usual --- */
+
+    [SQL_PUT_BASELINE] =
+        "INSERT OR REPLACE INTO baseline (camera, key, data, wall_us) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_DROP_BASELINE] = "DELETE FROM baseline WHERE camera = ?1 AND key = ?2",
+    [SQL_COUNT_BASELINE] = "SELECT count(*) FROM baseline WHERE camera = ?1",
+    [SQL_CUT_BASELINE] = "DELETE FROM baseline WHERE camera = ?1 AND key IN"
+                         " (SELECT key FROM baseline WHERE camera = ?1"
+                         "  ORDER BY wall_us DESC, key LIMIT -1 OFFSET ?2)",
+    [SQL_READ_BASELINE] = "SELECT key, data FROM baseline WHERE camera = ?1 ORDER BY key LIMIT ?2",
+
     /* --- keeping house --- */
 
     [SQL_OPEN_EVENTS] = "SELECT id FROM event WHERE closed = 0 LIMIT ?1",

@@ -3,6 +3,7 @@
 #include "store/commit.h"
 #include "store/dir.h"
 #include "store/failing.h"
+#include "store/outcome.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,14 +90,17 @@ static void serve_flush(struct store *s)
 }
 
 /* One turn; false at the end. */
-static bool work(struct store *s, bool *more_to_retain)
+static bool work(struct store *s, bool *more_to_do)
 {
-    bool open = store_gather(s, *more_to_retain ? 0 : IDLE_US);
+    bool open = store_gather(s, *more_to_do ? 0 : IDLE_US);
     if (!store_commit(s))
         return false;
     if (open)
         store_write_late(s);
-    *more_to_retain = open && store_retain(s);
+    bool retaining = open && store_retain(s), reviving = outcome_revive(s);
+    while (reviving && (!open || s->group.flush))
+        reviving = outcome_revive(s);
+    *more_to_do = retaining || reviving;
     serve_flush(s);
     return open && !s->damaged;
 }
@@ -118,8 +122,8 @@ static void store_main(void *arg)
     announce(s, opened, &err);
     if (opened)
         store_sweep(s);
-    bool more_to_retain = false;
-    while (opened && work(s, &more_to_retain))
+    bool more_to_do = false;
+    while (opened && work(s, &more_to_do))
         continue;
     store_drop_late(s);
     if (opened) {
@@ -248,7 +252,7 @@ void store_close(struct store **store)
     store_free(store);
 }
 
-static void put(struct store *s, struct change **change)
+void store_put(struct store *s, struct change **change)
 {
     if (!queue_push(s->queue, TAKE(*change)))
         atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
@@ -259,7 +263,7 @@ void store_put_event(struct store *s, struct event *event)
     ASSERT(event != NULL);
     struct change *change = NEW(struct change);
     change->event = event;
-    put(s, &change);
+    store_put(s, &change);
 }
 
 void store_put_upload(struct store *s, struct upload *upload)
@@ -267,7 +271,7 @@ void store_put_upload(struct store *s, struct upload *upload)
     ASSERT(upload != NULL);
     struct change *change = NEW(struct change);
     change->upload = upload_ref(upload);
-    put(s, &change);
+    store_put(s, &change);
 }
 
 void store_put_parked(struct store *s, const char *camera, const struct parked *items, int count)
@@ -279,7 +283,7 @@ void store_put_parked(struct store *s, const char *camera, const struct parked *
     change->parked->count = count;
     if (count > 0)
         memcpy(change->parked->items, items, (size_t)count * sizeof *items);
-    put(s, &change);
+    store_put(s, &change);
 }
 
 void store_put_camera_event(struct store *s, const struct camera_event *event)
@@ -288,7 +292,7 @@ void store_put_camera_event(struct store *s, const struct camera_event *event)
     struct change *change = NEW(struct change);
     change->camera_event = NEW(struct camera_event);
     *change->camera_event = *event;
-    put(s, &change);
+    store_put(s, &change);
 }
 
 static void flush_and_wait(struct store *s, bool tidy)

@@ -43,19 +43,20 @@ static void a_whole_event(void **state)
     e->verdict.reasons[0].track = e->tracks[0].id;
     struct json j;
     json_init(&j);
-    event_json_with(&j, NULL, e, 1);
+    event_json_with(&j, NULL, e, 1, NULL);
     CHECK_STR(
         j.text,
         "{\"id\":\"01990000-0000-7000-8000-000000000001\",\"continues\":null,"
         "\"camera\":\"front \\\"porch\\\"\",\"state\":\"open\",\"close_reason\":null,"
         "\"revision\":0,\"started_at\":\"2026-07-25T17:20:00.000Z\","
         "\"ended_at\":\"2026-07-25T17:20:01.250Z\",\"start_s\":6,\"end_s\":7.25,"
-        "\"risk_score\":64,\"risk_level\":\"high\",\"scorer\":\"rules 1\","
+        "\"risk_score\":64,\"risk_level\":\"high\",\"rules_score\":64,\"scorer\":\"rules 1\","
         "\"summary\":\"a person at the front door\",\"reasons\":[{\"rule\":\"entry_zone\","
         "\"points\":25,\"text\":\"person in front door\",\"evidence\":{"
         "\"track_id\":\"01990000-0000-7000-8000-000000000002\","
         "\"at\":\"2026-07-25T17:20:00.000Z\",\"at_s\":6,"
-        "\"box\":{\"x\":0.1,\"y\":0.2,\"width\":0.2,\"height\":0.4}}}],"
+        "\"box\":{\"x\":0.1,\"y\":0.2,\"width\":0.2,\"height\":0.4}}}],\"model\":null,\"feedback\":"
+        "null,"
         "\"tracks\":[{\"id\":\"01990000-0000-7000-8000-000000000002\",\"label\":\"person\","
         "\"kind\":\"person\",\"confidence\":0.875,\"start_s\":6,\"end_s\":7.25,"
         "\"started_at\":\"2026-07-25T17:20:00.000Z\",\"ended_at\":\"2026-07-25T17:20:01.250Z\","
@@ -83,8 +84,9 @@ static void what_is_not_known_is_null(void **state)
     struct json j;
     json_init(&j);
     event_json(&j, NULL, e);
-    static const char *const nulls[] = {"$.continues", "$.started_at", "$.ended_at", "$.risk_score",
-                                        "$.snapshot"};
+    static const char *const nulls[] = {"$.continues",  "$.started_at",  "$.ended_at",
+                                        "$.risk_score", "$.rules_score", "$.model",
+                                        "$.feedback",   "$.snapshot"};
     for (size_t i = 0; i < ARRAY_LEN(nulls); i++) {
         char member[32];
         snprintf(member, sizeof member, "\"%s\":null", nulls[i] + 2);
@@ -113,7 +115,7 @@ static void the_largest_event_is_valid(void **state)
     memset(e->verdict.summary, '\xff', sizeof e->verdict.summary - 1);
     struct json j;
     json_init(&j);
-    event_json_with(&j, NULL, e, UINT64_MAX);
+    event_json_with(&j, NULL, e, UINT64_MAX, NULL);
     CHECK_CONTAINS(at(j.text, "$.tracks[63].snapshot"), "/snapshot?track=");
     CHECK_STR(at(j.text, "$.tracks[64]"), "(none)");
     CHECK_STR(at(j.text, "$.tracks[63].crossing_count"), "1000");

@@ -471,7 +471,7 @@ static void pictures_of_events_left_open_are_named(void **state)
     e->state = EVENT_CLOSED;
     e->close_reason = CLOSE_CRASH;
     e->revision = 1;
-    event_json_with(&expected, NULL, e, 1 << 1);
+    event_json_with(&expected, NULL, e, 1 << 1, NULL);
     e->state = EVENT_OPEN;
     e->revision = 0;
     store_put_event(f->store, e);
