@@ -1,4 +1,5 @@
 /* hsi: one program, its work in subcommands. Only this file and cli/ talk to the user. */
+#include "base/process.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 
@@ -39,6 +40,7 @@ static const char *command_name_at(const void *ctx, size_t i)
 
 int main(int argc, char **argv)
 {
+    process_keep_lean();
     /* libav's own messages may hold an address with its password. */
     av_log_set_level(AV_LOG_QUIET);
     if (argc < 2) {

@@ -1,4 +1,4 @@
-/* What the kernel knows about this process. */
+/* What the kernel knows about this process, and how it is to take memory from it. */
 #pragma once
 
 #include "base/base.h"
@@ -11,3 +11,7 @@ struct process_usage {
 
 /* From /proc; what cannot be read there is 0. Any thread. */
 struct process_usage process_usage(void);
+
+/* Memory that a burst needs goes back when the burst is over. First thing in main: the allocator
+ * must not have been used by threads. Does nothing where the C library is not glibc. */
+void process_keep_lean(void);

@@ -26,6 +26,47 @@ static void memory_that_is_used_shows(void **state)
     CHECK(with.anonymous_bytes - before.anonymous_bytes > BYTES / 2);
 }
 
+/* Sanitizers bring an allocator of their own, which keeps what is freed. */
+#ifdef __has_feature
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
+/* Out of the compiler's sight, or it would leave the block out. */
+static char *block_new(size_t bytes)
+{
+    char *volatile block = malloc(bytes);
+    CHECK(block);
+    memset(block, 1, bytes);
+    return block;
+}
+
+/* One that has been freed teaches glibc not to map blocks of its size, unless it was told. */
+static void large_blocks_go_back_though_small_ones_stay(void **state)
+{
+    (void)state;
+    enum { BYTES = 1 << 20, BLOCKS = 64 };
+    if (SANITIZED)
+        skip();
+    process_keep_lean();
+    free(block_new((size_t)8 * BYTES));
+    char *large[BLOCKS], *small[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) {
+        large[i] = block_new(BYTES);
+        small[i] = block_new(16);
+    }
+    struct process_usage with = process_usage();
+    for (int i = 0; i < BLOCKS; i++)
+        free(large[i]);
+    struct process_usage after = process_usage();
+    for (int i = 0; i < BLOCKS; i++)
+        free(small[i]);
+    CHECK(with.anonymous_bytes - after.anonymous_bytes > (int64_t)BYTES * BLOCKS / 2);
+}
+
 static void wait_for_it(void *arg)
 {
     while (sem_wait(arg) != 0)
@@ -56,6 +97,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_that_is_used_shows),
+        cmocka_unit_test(large_blocks_go_back_though_small_ones_stay),
         cmocka_unit_test(descriptors_and_threads_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
