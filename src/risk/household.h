@@ -7,6 +7,7 @@
 
 #define HOUSEHOLD_MEMBERS_MAX  16
 #define HOUSEHOLD_VEHICLES_MAX 8
+#define HOUSEHOLD_OWNERS_MAX   16
 #define HOUSEHOLD_EXPECTED_MAX (HOUSEHOLD_MEMBERS_MAX + HOUSEHOLD_VEHICLES_MAX)
 
 enum trust { TRUST_FULL, TRUST_GUEST };
@@ -61,13 +62,21 @@ struct household {
     int count;
     struct expected_person items[HOUSEHOLD_EXPECTED_MAX];
     int owner_count;
-    struct owner_conf owners[16];
+    struct owner_conf owners[HOUSEHOLD_OWNERS_MAX];
 };
 
 /* wall_us TIME_UNKNOWN: nobody with a schedule is expected. Pure, but for the process's time zone.
  */
 void household_at(const struct household_conf *conf, int64_t wall_us, struct household *ret);
+bool household_is_configured(const struct household_conf *conf);
 
-/* How many that are trusted fully are expected now, of this label, in this zone (NULL: anywhere).
- */
+/* How many that are trusted fully are expected now, of this label, in this zone (NULL: anywhere),
+ * and the first of their names (NULL: nobody). */
 int household_expects(const struct household *household, const char *label, const char *zone);
+const char *household_first(const struct household *household, const char *label, const char *zone);
+
+/* Whether it has anybody of this label that is trusted fully, expected now or not. */
+bool household_knows(const struct household *household, const char *label);
+
+/* Who else the zone belongs to; NULL: it is the household's own. */
+const char *household_owner(const struct household *household, const char *zone);

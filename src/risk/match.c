@@ -19,6 +19,47 @@ enum zone_kind facts_zone_kind(const struct facts *facts, int zone)
     return (enum zone_kind)((const struct zone_conf *)zones->items)[zone].kind;
 }
 
+const char *facts_owner(const struct facts *facts, const char *zone)
+{
+    const struct household *household = facts->context->household;
+    return household ? household_owner(household, zone) : NULL;
+}
+
+const struct usual *facts_usual(const struct facts *facts, int track)
+{
+    const struct usual *usual = facts->context->usual;
+    return usual && usual[track].known ? &usual[track] : NULL;
+}
+
+/* How many of the track's label are in view at the same time, at most. */
+static int alike_together(const struct event *event, int track)
+{
+    bool alike[EVENT_TRACKS_MAX] = {false};
+    for (int i = 0; i < event->track_count; i++)
+        alike[i] = strcmp(event->tracks[i].label, event->tracks[track].label) == 0;
+    return tracks_together(event, alike);
+}
+
+const char *facts_expected(const struct facts *facts, int track, const struct zone_visit *visit)
+{
+    const struct household *household = facts->context->household;
+    const struct track *who = &facts->event->tracks[track];
+    if (!household || household_expects(household, who->label, NULL) == 0)
+        return NULL;
+    int together = alike_together(facts->event, track);
+    const char *place = visit ? visit->name : NULL;
+    for (int z = 0; z < ZONES_MAX && !visit; z++) {
+        if (!who->zones[z].seen || facts_zone_kind(facts, z) == ZONE_SIDEWALK)
+            continue;
+        place = who->zones[z].name;
+        if (household_expects(household, who->label, place) < together)
+            return NULL;
+    }
+    if (household_expects(household, who->label, place) < together)
+        return NULL;
+    return household_first(household, who->label, place);
+}
+
 /* Somebody who steps in from the side doubles in width without coming nearer, so height decides
  * too. */
 static double growth_between(struct box first, struct box now)
@@ -79,6 +120,16 @@ static bool take_evidence(const struct rule_when *when, const struct facts *fact
     return true;
 }
 
+static bool zone_wanted(const struct rule_when *when, const struct facts *facts,
+                        const struct track *track, int zone)
+{
+    const struct zone_visit *visit = &track->zones[zone];
+    if (!visit->seen || !list_has(&when->zone_kind, zone_kind_names[facts_zone_kind(facts, zone)]))
+        return false;
+    bool other = when->owner != OWNER_ANY && facts_owner(facts, visit->name);
+    return when->owner == OWNER_ANY || (when->owner == OWNER_OTHER) == other;
+}
+
 /* The longest stay in a zone the rule asks for. */
 static bool match_zone(const struct rule_when *when, const struct facts *facts,
                        const struct track *track, struct match *match)
@@ -86,7 +137,7 @@ static bool match_zone(const struct rule_when *when, const struct facts *facts,
     bool found = false;
     for (int z = 0; z < ZONES_MAX; z++) {
         const struct zone_visit *visit = &track->zones[z];
-        if (!visit->seen || !list_has(&when->zone_kind, zone_kind_names[facts_zone_kind(facts, z)]))
+        if (!zone_wanted(when, facts, track, z))
             continue;
         if (visit->dwell_us < when->min_dwell_us || (when->left && visit->inside))
             continue;
@@ -147,14 +198,41 @@ static bool match_anywhere(const struct rule_when *when, const struct facts *fac
            take_evidence(when, facts, &track->last, match);
 }
 
+/* Somebody else's ground is none of ours, of whatever kind it is. */
 static bool avoids(const struct rule_when *when, const struct facts *facts,
                    const struct track *track)
 {
     for (int z = 0; z < ZONES_MAX; z++)
         if (track->zones[z].seen &&
-            list_has(&when->never_in, zone_kind_names[facts_zone_kind(facts, z)]))
+            list_has(&when->never_in, zone_kind_names[facts_zone_kind(facts, z)]) &&
+            !facts_owner(facts, track->zones[z].name))
             return false;
     return true;
+}
+
+static bool match_usual(const struct rule_when *when, const struct facts *facts, int track)
+{
+    if (when->unusual <= 0 && when->unusual_dwell <= 0)
+        return true;
+    const struct usual *usual = facts_usual(facts, track);
+    if (!usual || (when->unusual > 0 && usual->probability > when->unusual))
+        return false;
+    return when->unusual_dwell <= 0 ||
+           (usual->dwell_s >= 0 && usual->dwell_probability <= when->unusual_dwell);
+}
+
+/* "no" is a statement too: it needs a household that has such somebody, and the time. */
+static bool match_expected(const struct rule_when *when, const struct facts *facts,
+                           const struct match *match)
+{
+    if (when->expected == REST_EITHER)
+        return true;
+    const char *label = facts->event->tracks[match->track].label;
+    const struct household *household = facts->context->household;
+    if (when->expected == REST_YES)
+        return facts_expected(facts, match->track, match->visit) != NULL;
+    return household && household_knows(household, label) && match->at.wall_us != TIME_UNKNOWN &&
+           !facts_expected(facts, match->track, match->visit);
 }
 
 static bool concerns(const struct rule_when *when, const struct track *track)
@@ -162,6 +240,19 @@ static bool concerns(const struct rule_when *when, const struct track *track)
     if (when->label.count && !list_has(&when->label, track->label))
         return false;
     return !when->kind.count || list_has(&when->kind, kind_names[label_kind(track->label)]);
+}
+
+static bool match_place(const struct rule_when *when, const struct facts *facts,
+                        const struct track *track, struct match *match)
+{
+    bool placed = when->zone_kind.count || when->line != RULE_LINE_IGNORED;
+    if (when->zone_kind.count && !match_zone(when, facts, track, match))
+        return false;
+    if (when->line != RULE_LINE_IGNORED && !match_line(when, facts, track, match))
+        return false;
+    if (when->min_growth > 0)
+        return match_growth(when, facts, track, match);
+    return placed || match_anywhere(when, facts, track, match);
 }
 
 static bool match_track(const struct rule_when *when, const struct facts *facts, int index,
@@ -177,14 +268,8 @@ static bool match_track(const struct rule_when *when, const struct facts *facts,
         return false;
     if (when->never_in.count && !avoids(when, facts, track))
         return false;
-    bool placed = when->zone_kind.count || when->line != RULE_LINE_IGNORED;
-    if (when->zone_kind.count && !match_zone(when, facts, track, match))
-        return false;
-    if (when->line != RULE_LINE_IGNORED && !match_line(when, facts, track, match))
-        return false;
-    if (when->min_growth > 0)
-        return match_growth(when, facts, track, match);
-    return placed || match_anywhere(when, facts, track, match);
+    return match_usual(when, facts, index) && match_place(when, facts, track, match) &&
+           match_expected(when, facts, match);
 }
 
 static bool match_event(const struct rule_when *when, const struct facts *facts)

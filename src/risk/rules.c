@@ -1,6 +1,7 @@
 #include "risk/rules.h"
 
 #include "base/embed.h"
+#include "model/judgement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ static const char *const hours_names[] = {"any", "day", "night", "away", NULL};
 static const char *const line_names[] = {"ignored", "any", "in", "out", NULL};
 static const char *const zones_names[] = {"any", "drawn", "none", NULL};
 static const char *const rest_names[] = {"either", "yes", "no", NULL};
+static const char *const owner_names[] = {"any", "own", "other", NULL};
 
 #define KINDS(field) OPT_LIST(struct rule_when, field, 0, KIND_COUNT), .choices = kind_names
 #define PLACES(field)                                                                              \
@@ -25,7 +27,18 @@ static const struct opt when_rows[] = {
      .help = "The track is one of these, in the words of the detector: person, car, dog."},
     {"kind", KINDS(kind), .help = "The track is of one of these kinds."},
     {"zone_kind", PLACES(zone_kind), .help = "The track was in a zone of one of these kinds."},
-    {"never_in", PLACES(never_in), .help = "The track was in no zone of these kinds."},
+    {"never_in", PLACES(never_in),
+     .help = "The track was in no zone of these kinds; zones of somebody else do not count."},
+    {"owner", OPT_ENUM(struct rule_when, owner, owner_names), .def = "any",
+     .help = "That zone is the household's own, or it belongs to somebody else (other)."},
+    {"expected", OPT_ENUM(struct rule_when, expected, rest_names), .def = "either",
+     .help = "The household expects somebody, or such a vehicle, there at that time (yes), or it "
+             "has such and does not expect them then (no)."},
+    {"unusual", OPT_DOUBLE(struct rule_when, unusual, 0, 1), .def = "0",
+     .help = "So many at that place and hour of the week are at most this probable, by what has "
+             "been learned; 0: no bound."},
+    {"unusual_dwell", OPT_DOUBLE(struct rule_when, unusual_dwell, 0, 1), .def = "0",
+     .help = "So long a stay there is at most this probable; 0: no bound."},
     {"min_dwell", SPAN(min_dwell_us), .help = "It stayed in that zone at least this long."},
     {"max_dwell", SPAN(max_dwell_us),
      .help = "It stayed in that zone at most this long so far; 0s: no bound."},
@@ -64,6 +77,7 @@ static bool check_when(const void *section, const char **ret_at, struct err *err
         {"min_dwell", when->min_dwell_us > 0},
         {"max_dwell", when->max_dwell_us > 0},
         {"left", when->left},
+        {"owner", when->owner != OWNER_ANY},
     };
     for (size_t i = 0; i < ARRAY_LEN(of_zone); i++) {
         if (!of_zone[i].given || when->zone_kind.count > 0)
@@ -99,36 +113,59 @@ static const struct opt rule_rows[] = {
      .help = "The points are given for this many tracks at most, the strongest first."},
     {"says", OPT_TEXT(struct rule, says), .flags = OPT_REQUIRED,
      .help = "The reason in words. {label}, {zone}, {line}, {dwell}, {count} and {time} stand for "
-             "what was seen."},
+             "what was seen, {who}, {owner} and {usual} for what the household and the baseline "
+             "know."},
     {"when", OPT_GROUP(struct rule, when, &when_section), .help = "Its conditions."},
     {0},
 };
+
+/* A placeholder has nothing to stand for unless the rule asks for it. */
+static bool check_placeholders(const struct rule *rule, struct err *err)
+{
+    const struct rule_when *when = &rule->when;
+    const struct {
+        const char *word, *thing, *add;
+        bool given;
+    } needs[] = {
+        {"{zone}", "a zone", "zone_kind", when->zone_kind.count > 0},
+        {"{line}", "a line", "line", when->line != RULE_LINE_IGNORED},
+        {"{who}", "somebody expected", "expected: yes", when->expected == REST_YES},
+        {"{owner}", "a zone of somebody else", "owner: other", when->owner == OWNER_OTHER},
+        {"{usual}", "what is unusual", "unusual or unusual_dwell",
+         when->unusual > 0 || when->unusual_dwell > 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
+        if (needs[i].given || !strstr(rule->says, needs[i].word))
+            continue;
+        err_set(err, ERR_INVALID, "%s needs %s, and the rule asks for none", needs[i].word,
+                needs[i].thing);
+        err_hint(err, "add %s to when", needs[i].add);
+        return false;
+    }
+    return true;
+}
 
 static bool check_rule(const void *section, const char **ret_at, struct err *err)
 {
     const struct rule *rule = section;
     char word[OPT_NAME_BYTES];
+    static const char *const reserved[] = {REASON_MODEL,    REASON_MODEL_REJECTED, REASON_LIMIT,
+                                           REASON_FEEDBACK, REASON_NONE,           NULL};
+    for (int i = 0; reserved[i]; i++)
+        if (strcmp(rule->name, reserved[i]) == 0)
+            return err_set(err, ERR_INVALID, "the name '%s' is kept for rows that no rule gives",
+                           rule->name);
     *ret_at = "says";
-    if (rule_says_unknown(rule->says, word, sizeof word)) {
-        const char *near = suggest(word, rule_placeholders);
-        err_set(err, ERR_INVALID, "nothing is known about {%s}", word);
-        if (near)
-            err_hint(err, "did you mean {%s}?", near);
-        else
-            err_hint(err, "use {label}, {zone}, {line}, {dwell}, {count} or {time}");
-        return false;
-    }
-    if (strstr(rule->says, "{zone}") && rule->when.zone_kind.count == 0) {
-        err_set(err, ERR_INVALID, "{zone} needs a zone, and the rule asks for none");
-        err_hint(err, "add zone_kind to when");
-        return false;
-    }
-    if (strstr(rule->says, "{line}") && rule->when.line == RULE_LINE_IGNORED) {
-        err_set(err, ERR_INVALID, "{line} needs a line, and the rule asks for none");
-        err_hint(err, "add line to when");
-        return false;
-    }
-    return true;
+    if (!rule_says_unknown(rule->says, word, sizeof word))
+        return check_placeholders(rule, err);
+    const char *near = suggest(word, rule_placeholders);
+    err_set(err, ERR_INVALID, "nothing is known about {%s}", word);
+    if (near)
+        err_hint(err, "did you mean {%s}?", near);
+    else
+        err_hint(err, "use {label}, {zone}, {line}, {dwell}, {count}, {time}, {who}, {owner} or "
+                      "{usual}");
+    return false;
 }
 
 static const struct section rule_section = {
@@ -186,8 +223,7 @@ struct rules_priv {
     struct firing *firings; /* RULES_MAX * RULE_TIMES_MAX, too many for a stack */
 };
 
-/* Field by field: what lies between the fields of an event is nobody's business. */
-static void copy_sighting(struct sighting *to, const struct sighting *from)
+void copy_sighting(struct sighting *to, const struct sighting *from)
 {
     to->pts_us = from->pts_us;
     to->wall_us = from->wall_us;
@@ -211,7 +247,7 @@ static void add_reason(const struct rules_priv *priv, const struct facts *facts,
 static void add_no_reason(const struct event *event, struct verdict *ret)
 {
     struct reason *reason = &ret->reasons[ret->reason_count++];
-    STR_COPY(reason->rule, "none");
+    STR_COPY(reason->rule, REASON_NONE);
     STR_COPY(reason->text, "No rule has anything to say about this");
     reason->at.pts_us = event->start_us;
     reason->at.wall_us = event->wall_start_us;
@@ -248,6 +284,7 @@ static bool rules_score(void *opaque, const struct event *event, const struct ri
     }
     if (count == 0)
         add_no_reason(event, ret);
+    sum += feedback_apply(&facts, ret);
     ret->score = CLAMP(sum, 0, 100);
     snprintf(ret->scorer, sizeof ret->scorer, "rules %d", priv->set.version);
     facts_summary(&facts, ret->summary, sizeof ret->summary);

@@ -11,10 +11,16 @@
 #define RULE_REASONS_MAX 24 /* rows of rules in a verdict; the rest is for what adjusts them */
 #define RULE_SAYS_BYTES  160
 
+/* Names of rows that no rule gives, besides those of model/judgement.h. */
+#define REASON_FEEDBACK   "feedback" /* what people said about earlier events */
+#define REASON_NONE       "none"     /* no rule has anything to say */
+#define FEEDBACK_ROWS_MAX 3
+
 enum rule_hours { HOURS_ANY, HOURS_DAY, HOURS_NIGHT, HOURS_AWAY };
 enum rule_line { RULE_LINE_IGNORED, RULE_LINE_ANY, RULE_LINE_IN, RULE_LINE_OUT };
 enum rule_zones { RULE_ZONES_ANY, RULE_ZONES_DRAWN, RULE_ZONES_NONE };
 enum rule_rest { REST_EITHER, REST_YES, REST_NO };
+enum rule_owner { OWNER_ANY, OWNER_OWN, OWNER_OTHER };
 
 /* All conditions that are given must hold for the same track. */
 struct rule_when {
@@ -32,6 +38,9 @@ struct rule_when {
     int line;                                 /* enum rule_line */
     int zones;                                /* enum rule_zones */
     int stationary;                           /* enum rule_rest */
+    int expected;                             /* enum rule_rest: by the household */
+    int owner;                                /* enum rule_owner: of that zone */
+    double unusual, unusual_dwell;            /* probability of it at most; 0: no bound */
     bool every;                               /* all tracks of the label and kind meet the rest */
 };
 
@@ -58,6 +67,13 @@ struct facts {
     const struct risk_context *context;
 };
 
+/* Field by field: what lies between the fields of an event is nobody's business, and equal verdicts
+ * are equal bytes. */
+void copy_sighting(struct sighting *to, const struct sighting *from);
+
+/* The rows that feedback adds to a verdict, behind those of the rules; returns their points. */
+int feedback_apply(const struct facts *facts, struct verdict *verdict);
+
 /* One track that met a rule, and why. */
 struct match {
     int track;                       /* index into the event's tracks */
@@ -73,6 +89,17 @@ struct match {
  * many. */
 int rule_match(const struct rule *rule, const struct facts *facts,
                struct match ret[RULE_TIMES_MAX]);
+
+/* Who else the zone belongs to; NULL: the household, as far as is known. */
+const char *facts_owner(const struct facts *facts, const char *zone);
+
+/* Why the track is expected: the name of somebody who may be it; NULL if it is not. An event with
+ * more of its label in view at the same time than are expected has nobody expected. visit is where
+ * it has to be expected; NULL: in all places it was in, but for sidewalks. */
+const char *facts_expected(const struct facts *facts, int track, const struct zone_visit *visit);
+
+/* What is usual for the track; NULL: not known. */
+const struct usual *facts_usual(const struct facts *facts, int track);
 
 /* ZONE_OTHER where the configuration no longer knows the zone. */
 enum zone_kind facts_zone_kind(const struct facts *facts, int zone);

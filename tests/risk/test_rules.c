@@ -409,7 +409,7 @@ static void everyday_scenes(void **state)
                      names, rows[i].score, rows[i].level, rows[i].reasons);
         if (rows[i].summary)
             CHECK_STR(verdict.summary, rows[i].summary);
-        CHECK_STR(verdict.scorer, "rules 1");
+        CHECK_STR(verdict.scorer, "rules 2");
         stage_close(&stage);
     }
     scorer_close(&scorer);
