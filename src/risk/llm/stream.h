@@ -4,22 +4,35 @@
 
 #include "risk/llm/reply.h"
 
+#define STREAM_EVENT_BYTES_MAX (128 * 1024) /* of one event; a usual one has 300 */
+
 enum stream_finish { FINISH_NONE, FINISH_STOP, FINISH_LENGTH, FINISH_OTHER };
 
-struct llm_stream {
-    struct json content; /* text so far; used as a plain growing buffer */
-    struct json line;    /* not yet complete */
+struct stream_text {
+    char *text; /* terminated; owned by the stream */
+    size_t bytes, capacity;
+};
+
+struct stream {
+    struct stream_text content; /* what the model has said so far; valid UTF-8 */
+    struct stream_text line;    /* not yet complete */
+    struct stream_text data;    /* of an event that is not yet complete */
+    bool after_cr;              /* a line feed right now belongs to the line before */
     enum stream_finish finish;
     bool done;                                      /* "data: [DONE]" was seen */
+    int thought_bytes;                              /* said aside, as thinking models do */
     int prompt_tokens, cached_tokens, reply_tokens; /* -1: not told */
     char model[128], build[64];                     /* as the server says */
     char error[256];                                /* an error object inside the stream */
 };
 
-void stream_init(struct llm_stream *stream);
-void stream_end(struct llm_stream *stream);
+void stream_init(struct stream *stream);
+void stream_end(struct stream *stream);
 
-/* ERR_INVALID: not a stream of this kind; ERR_EXHAUSTED: longer than REPLY_BYTES_MAX. The rest must
- * not be fed any more. */
-NODISCARD bool stream_feed(struct llm_stream *stream, const char *bytes, size_t count,
-                           struct err *err);
+/* ERR_INVALID: not a stream of this kind, or broken UTF-8; ERR_EXHAUSTED: longer than
+ * REPLY_BYTES_MAX. The rest must not be fed any more. What follows the end is ignored. */
+NODISCARD bool stream_feed(struct stream *stream, const char *bytes, size_t count, struct err *err);
+
+/* The text of {"error": {"message": "..."}} and its relatives, as bodies of other statuses have it
+ * too, cut to bytes, one line. False if it is none. */
+bool stream_error_text(const char *json, size_t json_bytes, char *out, size_t bytes);
