@@ -98,7 +98,7 @@ void judgement_apply(const struct judgement *judgement, struct verdict *verdict)
 
     if (judgement->verdict == MODEL_REJECTED && verdict->score > LOW_MAX) {
         row = add_row(verdict, REASON_MODEL_REJECTED, LOW_MAX - verdict->score, judgement);
-        snprintf(row->text, sizeof row->text, "the model says that this is no incident: at most %d",
+        snprintf(row->text, sizeof row->text, "the model rejects what was reported: at most %d",
                  LOW_MAX);
         verdict->score = LOW_MAX;
     }
@@ -309,7 +309,8 @@ static bool get_seconds(const json_t *object, const char *name, int64_t *ret, st
 {
     const json_t *value = json_object_get(object, name);
     double seconds = json_number_value(value);
-    if (!json_is_number(value) || !(fabs(seconds) < 1e9)) /* where doubles are exact to the microsecond */
+    if (!json_is_number(value) ||
+        !(fabs(seconds) < 1e9)) /* where doubles are exact to the microsecond */
         return wrong(name, err);
     *ret = (int64_t)llround(seconds * 1e6);
     return true;

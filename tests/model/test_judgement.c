@@ -188,7 +188,7 @@ static void rows_say_why(void **state)
     CHECK_INT(model->at.pts_us, 77);
     CHECK_INT(model->track.bytes[3], 7);
     CHECK_STR(row_of(&v, REASON_MODEL_REJECTED)->text,
-              "the model says that this is no incident: at most 29");
+              "the model rejects what was reported: at most 29");
     /* Cut between characters, so that it is still text. */
     size_t end = strlen(model->text);
     CHECK(end >= sizeof model->text - 3 && (unsigned char)model->text[end - 1] == 0xa4);

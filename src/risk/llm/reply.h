@@ -7,8 +7,12 @@
 #define REPLY_BYTES_MAX (64 * 1024)
 
 /* Fills the parts of *ret that the reply decides (verdict, score, summary, reasoning, claims,
- * dropped_count); the rest stays as it is. Fails with ERR_INVALID and what is wrong: not JSON (with
- * the position), not UTF-8, a field missing, of the wrong type, too long, or one too many. A claim
- * with evidence that does not exist is dropped and counted, not an error. */
+ * dropped_count); the rest stays as it is, and all of it where it fails.
+ *
+ * Fails with ERR_INVALID and what is wrong: not JSON (with the position), not UTF-8, a member
+ * missing, given twice, of the wrong type or one too many, a list too long, a score out of range.
+ * White space around the object is allowed, anything else is not. Texts that are too long are cut
+ * between characters, and lose what cannot be seen. A claim that says nothing, or cites evidence
+ * that does not exist, is dropped and counted, not an error. */
 NODISCARD bool reply_parse(const char *text, size_t bytes, const struct evidence_list *evidence,
                            struct judgement *ret, struct err *err);
