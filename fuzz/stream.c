@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check(const struct stream *s)
+static void check(const struct llm_stream *s)
 {
     ASSERT(s->content.bytes <= REPLY_BYTES_MAX && strlen(s->content.text) == s->content.bytes);
     ASSERT(s->line.bytes <= STREAM_EVENT_BYTES_MAX && s->data.bytes <= STREAM_EVENT_BYTES_MAX);
@@ -16,7 +16,7 @@ static void check(const struct stream *s)
     ASSERT(strnlen(s->build, sizeof s->build) < sizeof s->build);
 }
 
-static bool feed(struct stream *s, const uint8_t *data, size_t size, size_t piece_of(uint8_t),
+static bool feed(struct llm_stream *s, const uint8_t *data, size_t size, size_t piece_of(uint8_t),
                  struct err *err)
 {
     bool ok = true;
@@ -43,7 +43,7 @@ static size_t single(uint8_t byte)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct stream a, b;
+    struct llm_stream a, b;
     struct err err_a = {0}, err_b = {0};
     stream_init(&a);
     stream_init(&b);

@@ -5,19 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-void stream_init(struct stream *stream)
+void stream_init(struct llm_stream *stream)
 {
-    *stream = (struct stream){.prompt_tokens = -1, .cached_tokens = -1, .reply_tokens = -1};
+    *stream = (struct llm_stream){.prompt_tokens = -1, .cached_tokens = -1, .reply_tokens = -1};
     stream->content.text = xcalloc(1, 1);
     stream->content.capacity = 1;
 }
 
-void stream_end(struct stream *stream)
+void stream_end(struct llm_stream *stream)
 {
     free(stream->content.text);
     free(stream->line.text);
     free(stream->data.text);
-    *stream = (struct stream){0};
+    *stream = (struct llm_stream){0};
 }
 
 static bool append(struct stream_text *to, const char *bytes, size_t count, size_t most)
@@ -91,7 +91,7 @@ static void take_count(int *to, const json_t *value)
         *to = (int)count;
 }
 
-static void take_usage(struct stream *s, const json_t *usage)
+static void take_usage(struct llm_stream *s, const json_t *usage)
 {
     take_count(&s->prompt_tokens, json_object_get(usage, "prompt_tokens"));
     take_count(&s->reply_tokens, json_object_get(usage, "completion_tokens"));
@@ -100,7 +100,7 @@ static void take_usage(struct stream *s, const json_t *usage)
 }
 
 /* llama.cpp's own, which also an older one has. */
-static void take_timings(struct stream *s, const json_t *timings)
+static void take_timings(struct llm_stream *s, const json_t *timings)
 {
     int cached = -1, read = -1, said = -1;
     take_count(&cached, json_object_get(timings, "cache_n"));
@@ -114,7 +114,7 @@ static void take_timings(struct stream *s, const json_t *timings)
         s->reply_tokens = said;
 }
 
-static void take_finish(struct stream *s, const json_t *reason)
+static void take_finish(struct llm_stream *s, const json_t *reason)
 {
     const char *text = json_string_value(reason);
     if (!text)
@@ -124,7 +124,7 @@ static void take_finish(struct stream *s, const json_t *reason)
                                               : FINISH_OTHER;
 }
 
-static bool take_choice(struct stream *s, const json_t *choice, struct err *err)
+static bool take_choice(struct llm_stream *s, const json_t *choice, struct err *err)
 {
     take_finish(s, json_object_get(choice, "finish_reason"));
     const json_t *delta = json_object_get(choice, "delta");
@@ -143,7 +143,7 @@ static bool take_choice(struct stream *s, const json_t *choice, struct err *err)
     return err_set(err, ERR_EXHAUSTED, "the reply is longer than %d bytes", REPLY_BYTES_MAX);
 }
 
-static bool take_object(struct stream *s, const json_t *root, struct err *err)
+static bool take_object(struct llm_stream *s, const json_t *root, struct err *err)
 {
     if (!json_is_object(root))
         return err_set(err, ERR_INVALID, "a piece of the stream is not an object");
@@ -163,7 +163,7 @@ static bool take_object(struct stream *s, const json_t *root, struct err *err)
     return take_choice(s, json_array_get(choices, 0), err);
 }
 
-static bool take_json(struct stream *s, const char *text, size_t bytes, struct err *err)
+static bool take_json(struct llm_stream *s, const char *text, size_t bytes, struct err *err)
 {
     json_error_t why;
     AUTO(drop_json) json_t *root = json_loadb(text, bytes, 0, &why);
@@ -176,7 +176,7 @@ static bool take_json(struct stream *s, const char *text, size_t bytes, struct e
 }
 
 /* An empty line: what has come belongs together. */
-static bool end_event(struct stream *s, struct err *err)
+static bool end_event(struct llm_stream *s, struct err *err)
 {
     if (s->data.bytes == 0)
         return true;
@@ -185,7 +185,7 @@ static bool end_event(struct stream *s, struct err *err)
     return ok;
 }
 
-static bool add_data(struct stream *s, const char *text, size_t bytes, struct err *err)
+static bool add_data(struct llm_stream *s, const char *text, size_t bytes, struct err *err)
 {
     /* Not every server sends the empty line behind the last one. */
     if (s->data.bytes == 0 && bytes == 6 && memcmp(text, "[DONE]", 6) == 0) {
@@ -204,7 +204,7 @@ static bool field_is(const char *line, size_t name_bytes, const char *name)
     return strlen(name) == name_bytes && memcmp(line, name, name_bytes) == 0;
 }
 
-static bool take_line(struct stream *s, const char *line, size_t bytes, struct err *err)
+static bool take_line(struct llm_stream *s, const char *line, size_t bytes, struct err *err)
 {
     if (bytes == 0)
         return end_event(s, err);
@@ -226,7 +226,7 @@ static bool take_line(struct stream *s, const char *line, size_t bytes, struct e
 }
 
 /* Lines end in LF, CR LF or CR. *ret_used tells how many bytes belonged to this one. */
-static bool feed_line(struct stream *s, const char *bytes, size_t count, size_t *ret_used,
+static bool feed_line(struct llm_stream *s, const char *bytes, size_t count, size_t *ret_used,
                       struct err *err)
 {
     size_t n = 0;
@@ -250,7 +250,7 @@ static bool feed_line(struct stream *s, const char *bytes, size_t count, size_t 
     return ok;
 }
 
-bool stream_feed(struct stream *s, const char *bytes, size_t count, struct err *err)
+bool stream_feed(struct llm_stream *s, const char *bytes, size_t count, struct err *err)
 {
     size_t at = 0;
     while (at < count && !s->done) {

@@ -13,7 +13,7 @@ struct stream_text {
     size_t bytes, capacity;
 };
 
-struct stream {
+struct llm_stream {
     struct stream_text content; /* what the model has said so far; valid UTF-8 */
     struct stream_text line;    /* not yet complete */
     struct stream_text data;    /* of an event that is not yet complete */
@@ -26,12 +26,13 @@ struct stream {
     char error[256];                                /* an error object inside the stream */
 };
 
-void stream_init(struct stream *stream);
-void stream_end(struct stream *stream);
+void stream_init(struct llm_stream *stream);
+void stream_end(struct llm_stream *stream);
 
 /* ERR_INVALID: not a stream of this kind, or broken UTF-8; ERR_EXHAUSTED: longer than
  * REPLY_BYTES_MAX. The rest must not be fed any more. What follows the end is ignored. */
-NODISCARD bool stream_feed(struct stream *stream, const char *bytes, size_t count, struct err *err);
+NODISCARD bool stream_feed(struct llm_stream *stream, const char *bytes, size_t count,
+                           struct err *err);
 
 /* The text of {"error": {"message": "..."}} and its relatives, as bodies of other statuses have it
  * too, cut to bytes, one line. False if it is none. */

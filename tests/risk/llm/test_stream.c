@@ -96,7 +96,8 @@ static const struct {
      ""},
 };
 
-static void check(size_t row, const struct stream *s, bool ok, const struct err *err, size_t cut)
+static void check(size_t row, const struct llm_stream *s, bool ok, const struct err *err,
+                  size_t cut)
 {
     const char *name = table[row].name;
     if (ok != (table[row].code == ERR_NONE) || (!ok && err->code != table[row].code))
@@ -116,7 +117,7 @@ static void check(size_t row, const struct stream *s, bool ok, const struct err 
         fail_msg("%s, cut at %zu: error '%s'", name, cut, s->error);
 }
 
-static bool feed_copy(struct stream *s, const char *from, size_t bytes, struct err *err)
+static bool feed_copy(struct llm_stream *s, const char *from, size_t bytes, struct err *err)
 {
     char *exact = malloc(bytes ? bytes : 1);
     assert_non_null(exact);
@@ -132,7 +133,7 @@ static void same_wherever_it_is_cut(void **state)
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         size_t bytes = strlen(table[i].input);
         for (size_t cut = 0; cut <= bytes; cut++) {
-            struct stream s;
+            struct llm_stream s;
             struct err err = {0};
             stream_init(&s);
             bool ok = feed_copy(&s, table[i].input, cut, &err) &&
@@ -147,7 +148,7 @@ static void byte_by_byte(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        struct stream s;
+        struct llm_stream s;
         struct err err = {0};
         stream_init(&s);
         bool ok = true;
@@ -161,7 +162,7 @@ static void byte_by_byte(void **state)
 static void names_server_and_model(void **state)
 {
     (void)state;
-    struct stream s;
+    struct llm_stream s;
     struct err err = {0};
     stream_init(&s);
     const char *input = CHUNK("{\"reasoning_content\":\"hm!\"}", "null") DONE;
@@ -175,7 +176,7 @@ static void names_server_and_model(void **state)
 static void a_reply_has_a_longest_length(void **state)
 {
     (void)state;
-    struct stream s;
+    struct llm_stream s;
     struct err err = {0};
     stream_init(&s);
     const char *piece = SAY("0123456789abcdef");
@@ -195,7 +196,7 @@ static void a_line_and_an_event_have_a_longest_length(void **state)
     (void)state;
     static const char *const heads[] = {"data: ", ": "};
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
-        struct stream s;
+        struct llm_stream s;
         struct err err = {0};
         stream_init(&s);
         bool ok = stream_feed(&s, heads[i], strlen(heads[i]), &err);
@@ -207,7 +208,7 @@ static void a_line_and_an_event_have_a_longest_length(void **state)
         CHECK(fed <= STREAM_EVENT_BYTES_MAX + 8);
         stream_end(&s);
     }
-    struct stream s;
+    struct llm_stream s;
     struct err err = {0};
     stream_init(&s);
     bool ok = true;
