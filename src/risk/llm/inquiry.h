@@ -19,11 +19,16 @@ enum inquiry_end {
 struct inquiry_result {
     enum inquiry_end end;
     struct judgement judgement;        /* state and reason always; the rest if judged */
-    struct run runs[INQUIRY_RUNS_MAX]; /* owned by the result's owner: run_done */
+    struct run runs[INQUIRY_RUNS_MAX]; /* owned by the result's owner: inquiry_result_done */
     int run_count;
     bool server_at_fault; /* for the breaker */
+    bool look_again;      /* the server is not what it was taken for: server_doubt, but only after
+                             the poll that called done */
     int retry_after_s;    /* what the server asks for; 0: nothing */
 };
+
+/* How far a window that is too large for the server's context is cut down. */
+#define INQUIRY_SHRINKS_MAX 2
 
 struct inquiry;
 
@@ -44,3 +49,4 @@ struct inquiry_params {
 
 struct inquiry *inquiry_start(const struct inquiry_params *params);
 void inquiry_cancel(struct inquiry **inquiry);
+void inquiry_result_done(struct inquiry_result *result);

@@ -33,6 +33,7 @@ NODISCARD bool judge_start(const struct judge_params *params, struct judge **ret
 /* Cancels what runs (it is asked again after the next start), joins, frees. */
 void judge_stop(struct judge **judge);
 struct judge_stats judge_stats(struct judge *judge); /* any thread */
+bool judge_has_worked(const struct judge *judge);    /* a server has been ready since the start */
 void judge_stats_json(struct json *out, const char *key, const struct judge_stats *stats);
 
 /* One window asked about here and now, without a queue: analyze, evaluate, rescore. Blocks until it

@@ -1,0 +1,72 @@
+#include "risk/llm/blame.h"
+
+#define REST_FIRST_US   (2 * US_PER_S)
+#define REST_LONGEST_US (300 * US_PER_S)
+#define REST_DOUBLINGS  8 /* more than it takes from the first to the longest */
+
+static struct blame_entry *find(struct blame *b, const struct uuid *event)
+{
+    for (int i = 0; i < BLAME_WINDOWS_MAX; i++)
+        if (uuid_equal(&b->entries[i].event, event))
+            return &b->entries[i];
+    return NULL;
+}
+
+static struct blame_entry *oldest(struct blame *b)
+{
+    struct blame_entry *best = &b->entries[0];
+    for (int i = 0; i < BLAME_WINDOWS_MAX; i++) {
+        struct blame_entry *e = &b->entries[i];
+        if (uuid_is_zero(&e->event))
+            return e;
+        if (e->failed < best->failed)
+            best = e;
+    }
+    return best;
+}
+
+void blame_judged(struct blame *b, const struct uuid *event)
+{
+    b->judged++;
+    struct blame_entry *e = find(b, event);
+    if (e)
+        *e = (struct blame_entry){0};
+}
+
+void blame_checked(struct blame *b)
+{
+    b->checks++;
+}
+
+bool blame_failed(struct blame *b, const struct uuid *event, bool hopeless)
+{
+    struct blame_entry *e = find(b, event);
+    bool again = e != NULL;
+    if (!again) {
+        e = oldest(b);
+        *e = (struct blame_entry){.event = *event};
+    }
+    /* That the server passes its check says that its model answers; that it can take a window which
+     * made it fall over is only known from other windows. */
+    bool proven = b->judged > e->judged || (hopeless && b->checks > e->checks);
+    if (!again || proven) {
+        e->tries++;
+        e->hopeless += hopeless;
+    }
+    e->judged = b->judged;
+    e->checks = b->checks;
+    e->failed = ++b->failed;
+    if (e->tries < BLAME_TRIES && e->hopeless < BLAME_HOPELESS_TRIES)
+        return false;
+    *e = (struct blame_entry){0}; /* queued again by somebody, it begins anew */
+    return true;
+}
+
+int64_t blame_rest_us(const struct uuid *event, int tries)
+{
+    int64_t rest_us = MIN(REST_FIRST_US << CLAMP(tries, 0, REST_DOUBLINGS), REST_LONGEST_US);
+    uint32_t mix = (uint32_t)tries * UINT32_C(2654435761);
+    for (size_t i = 8; i < sizeof event->bytes; i++)
+        mix = (mix ^ event->bytes[i]) * UINT32_C(16777619);
+    return rest_us + rest_us / 5 * ((int64_t)(mix >> 8 & 0x7ff) - 1024) / 1024;
+}

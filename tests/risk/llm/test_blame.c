@@ -1,0 +1,133 @@
+#include "risk/llm/blame.h"
+#include "test.h"
+
+static struct uuid id_of(int n)
+{
+    return (struct uuid){.bytes = {[0] = 1, [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n}};
+}
+
+enum step { FAILS, HOPELESS, OTHER_JUDGED, CHECKED, JUDGED };
+
+/* What happens to window 1, and after which of its failures it is given up. */
+static const struct {
+    const char *says;
+    enum step steps[24];
+    int count;
+    int gone_after; /* failures; 0: it stays */
+} courses[] = {
+    {"a server that is down for ever costs nothing",
+     {FAILS, FAILS, FAILS, FAILS, FAILS, FAILS},
+     6,
+     0},
+    {"nor does one that is looked at and falls over",
+     {FAILS, CHECKED, FAILS, CHECKED, FAILS, CHECKED, FAILS, CHECKED, FAILS, CHECKED, FAILS},
+     11,
+     0},
+    {"five failures while others are judged are enough",
+     {FAILS, OTHER_JUDGED, FAILS, OTHER_JUDGED, FAILS, OTHER_JUDGED, FAILS, OTHER_JUDGED, FAILS},
+     9,
+     5},
+    {"a failure counts once for what was judged in between",
+     {FAILS, OTHER_JUDGED, FAILS, FAILS, OTHER_JUDGED, FAILS, FAILS, OTHER_JUDGED, FAILS, FAILS,
+      OTHER_JUDGED, FAILS},
+     12,
+     8},
+    {"rubbish is not the window's fault while nobody knows the server",
+     {HOPELESS, HOPELESS, HOPELESS},
+     3,
+     0},
+    {"after a check it is", {HOPELESS, CHECKED, HOPELESS}, 3, 2},
+    {"after another's verdict too", {HOPELESS, OTHER_JUDGED, HOPELESS}, 3, 2},
+    {"what failed for the server's sake has both its chances",
+     {FAILS, CHECKED, HOPELESS, CHECKED, HOPELESS},
+     5,
+     3},
+    {"a verdict forgives", {HOPELESS, CHECKED, JUDGED, HOPELESS, CHECKED}, 5, 0},
+    {"given up and queued again it begins anew",
+     {HOPELESS, CHECKED, HOPELESS, CHECKED, HOPELESS},
+     5,
+     2},
+};
+
+static void a_window_is_given_up_when_the_server_can_do_better(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < ARRAY_LEN(courses); c++) {
+        struct blame blame = {0};
+        struct uuid id = id_of(1), other = id_of(2);
+        int failures = 0, gone_after = 0;
+        for (int i = 0; i < courses[c].count; i++) {
+            enum step step = courses[c].steps[i];
+            if (step == OTHER_JUDGED || step == JUDGED)
+                blame_judged(&blame, step == JUDGED ? &id : &other);
+            if (step == CHECKED)
+                blame_checked(&blame);
+            if (step != FAILS && step != HOPELESS)
+                continue;
+            failures++;
+            if (blame_failed(&blame, &id, step == HOPELESS) && !gone_after)
+                gone_after = failures;
+        }
+        if (gone_after != courses[c].gone_after)
+            fail_msg("%s: given up after %d failures, expected %d", courses[c].says, gone_after,
+                     courses[c].gone_after);
+    }
+}
+
+static void more_windows_than_can_be_remembered_are_innocent(void **state)
+{
+    (void)state;
+    struct blame blame = {0};
+    for (int round = 0; round < 4; round++)
+        for (int i = 0; i <= BLAME_WINDOWS_MAX; i++) {
+            struct uuid id = id_of(i + 1);
+            blame_checked(&blame);
+            CHECK(!blame_failed(&blame, &id, true));
+        }
+}
+
+static void the_oldest_gives_way(void **state)
+{
+    (void)state;
+    struct blame blame = {0};
+    for (int i = 0; i < BLAME_WINDOWS_MAX + 1; i++) {
+        struct uuid id = id_of(i + 1);
+        CHECK(!blame_failed(&blame, &id, true));
+    }
+    blame_checked(&blame);
+    struct uuid first = id_of(1), last = id_of(BLAME_WINDOWS_MAX + 1);
+    CHECK(blame_failed(&blame, &last, true));
+    CHECK(!blame_failed(&blame, &first, true));
+}
+
+static void rests_grow_to_five_minutes(void **state)
+{
+    (void)state;
+    static const int seconds[] = {2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300};
+    double least = 1, most = 1;
+    for (int n = 0; n < 200; n++)
+        for (int tries = 0; tries < (int)ARRAY_LEN(seconds); tries++) {
+            struct uuid id = id_of(n);
+            int64_t rest_us = blame_rest_us(&id, tries);
+            CHECK_INT(rest_us, blame_rest_us(&id, tries));
+            double share = (double)rest_us / (seconds[tries] * 1e6);
+            CHECK_NEAR(share, 1, 0.2);
+            least = MIN(least, share);
+            most = MAX(most, share);
+        }
+    CHECK_NEAR(least, 0.8, 0.02);
+    CHECK_NEAR(most, 1.2, 0.02);
+    struct uuid id = id_of(1);
+    CHECK_NEAR((double)blame_rest_us(&id, 1000000), 300e6, 60e6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_window_is_given_up_when_the_server_can_do_better),
+        cmocka_unit_test(more_windows_than_can_be_remembered_are_innocent),
+        cmocka_unit_test(the_oldest_gives_way),
+        cmocka_unit_test(rests_grow_to_five_minutes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
