@@ -72,7 +72,7 @@ static void read_complaint(const char *body, struct complaint *ret)
         ret->room = count_of(object, "n_ctx");
     }
     json_decref(root);
-    if (!ret->message[0])
+    if (!ret->message[0] && body[0] != '<') /* a proxy's page tells less than its status */
         STR_COPY(ret->message, body);
 }
 
@@ -180,7 +180,7 @@ static void read_status(const struct answer_params *p, struct answer *a)
     int status = p->result->status;
     char room[sizeof a->detail];
     if (!c.message[0])
-        snprintf(c.message, sizeof c.message, "HTTP %d without a reason", status);
+        snprintf(c.message, sizeof c.message, "HTTP %d without a word why", status);
     if (status == 401 || status == 403) {
         say(a, "denied", NEXT_LATER, c.message);
         a->look_again = true;

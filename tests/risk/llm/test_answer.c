@@ -77,7 +77,7 @@ static const struct {
      "{\"object\":\"error\",\"message\":\"This model's maximum context length is 4096 tokens\"}", 0,
      0, "context", NEXT_SMALLER, NEXT_NEVER, false, "4096"},
     {"too large for a proxy", HTTP_DONE, 413, "", "<html>", 2, 0, "context", NEXT_SMALLER,
-     NEXT_NEVER, false, "<html>"},
+     NEXT_NEVER, false, "HTTP 413 without"},
     {"pictures it cannot take", HTTP_DONE, 500, "",
      "{\"error\":{\"message\":\"image input is not supported - hint: provide the mmproj\"}}", 2, 0,
      "server-error", NEXT_NO_PICTURES, NEXT_NEVER, false, "mmproj"},
