@@ -20,8 +20,7 @@ struct risk_conf {
     struct household_conf household;
     struct baseline_conf baseline;
     struct llm_conf llm;
-    char
-        shadow[256]; /* a rules file that scores beside the real one, without effect; empty: none */
+    char shadow[256]; /* a rules file that scores beside the real one; empty: none */
 };
 extern const struct section risk_section;
 
@@ -48,6 +47,8 @@ struct scorer_ops {
     bool (*score)(void *priv, const struct event *event, const struct risk_context *context,
                   struct verdict *ret, struct err *err);
     void (*close)(void *priv); /* also after a failed open */
+    /* Of the text that the verdicts rest on; NULL: on nothing but the program. */
+    void (*sha256)(const void *priv, uint8_t ret[32]);
 };
 extern const struct scorer_ops scorer_rules;
 
@@ -56,6 +57,8 @@ struct scorer;
 NODISCARD bool scorer_open(const struct scorer_ops *ops, const struct risk_conf *conf,
                            struct scorer **ret, struct err *err);
 void scorer_close(struct scorer **scorer);
+void scorer_sha256(const struct scorer *scorer,
+                   uint8_t ret[32]); /* zeros: nothing but the program */
 NODISCARD bool scorer_score(struct scorer *scorer, const struct event *event,
                             const struct risk_context *context, struct verdict *ret,
                             struct err *err);
@@ -82,6 +85,9 @@ struct risk_params {
     void (*baseline_sink)(void *ctx, const char *camera, const struct baseline_watch *watch,
                           const struct baseline_cell *cells, int count);
     void *ctx;
+    /* Whether a language model may be asked: asked before each event->ask is set. NULL: no. */
+    bool (*model_known)(void *ctx);
+    void *model_ctx;
 };
 
 NODISCARD bool risk_open(const struct risk_params *params, struct risk **ret, struct err *err);

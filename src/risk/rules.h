@@ -58,6 +58,10 @@ struct rule_set {
 };
 extern const struct section rule_set_section;
 
+/* The set at path, or the built-in one where it is empty, and the SHA-256 of its text. */
+NODISCARD bool rules_load(const char *path, struct rule_set *ret, struct err *err);
+NODISCARD bool rules_hash(const char *path, uint8_t ret[32], struct err *err);
+
 /* Whether path is a good file of rules; err has its first mistake: FILE:LINE:COLUMN: what. */
 NODISCARD bool rules_check_file(const char *path, struct err *err);
 
