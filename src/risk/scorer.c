@@ -34,6 +34,9 @@ static bool check_risk(const void *section, const char **ret_at, struct err *err
     *ret_at = "rules";
     if (conf->rules[0] && !rules_check_file(conf->rules, err))
         return false;
+    *ret_at = "shadow";
+    if (conf->shadow[0] && !rules_check_file(conf->shadow, err))
+        return false;
     *ret_at = "timezone";
     return check_timezone(conf->timezone, err);
 }
@@ -48,6 +51,15 @@ static const struct opt risk_rows[] = {
      .help = "When nobody is expected, every day; for example 08:00-16:00 where everybody is out."},
     {"timezone", OPT_TEXT(struct risk_conf, timezone),
      .help = "Where local time is taken from, such as Europe/Berlin; empty: the machine's own."},
+    {"shadow", OPT_TEXT(struct risk_conf, shadow),
+     .help = "A second file of risk rules that scores beside the real one, without effect; what "
+             "it would have changed is counted and logged."},
+    {"household", OPT_GROUP(struct risk_conf, household, &household_section),
+     .help = "Who lives here, and when they come and go."},
+    {"baseline", OPT_GROUP(struct risk_conf, baseline, &baseline_section),
+     .help = "What is usual, learned from what is seen."},
+    {"llm", OPT_GROUP(struct risk_conf, llm, &llm_section),
+     .help = "A language model that looks at what the rules have scored."},
     {0},
 };
 
@@ -110,6 +122,13 @@ void scorer_close(struct scorer **scorer)
         (*scorer)->ops->close((*scorer)->priv);
     free(*scorer);
     *scorer = NULL;
+}
+
+void scorer_sha256(const struct scorer *scorer, uint8_t ret[32])
+{
+    memset(ret, 0, 32);
+    if (scorer->ops->sha256)
+        scorer->ops->sha256(scorer->priv, ret);
 }
 
 bool scorer_score(struct scorer *scorer, const struct event *event,
