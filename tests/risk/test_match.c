@@ -98,6 +98,119 @@ static void conditions(void **state)
     stage_close(&stage);
 }
 
+/* -- what the household, the baseline and owners add -- */
+
+struct known_row {
+    const char *name;
+    struct rule_when when;
+    int matches; /* of the cast: a person at the door and on the lawn, a resting car, a dog */
+};
+
+#define ALL_ZONES LIST("entry", "yard", "driveway")
+
+static const struct known_row known_rows[] = {
+    {"expected", {.expected = REST_YES}, 1},
+    {"a person expected", {.kind = LIST("person"), .expected = REST_YES}, 1},
+    {"not expected", {.expected = REST_NO}, 1}, /* the car; nobody knows dogs */
+    {"expected there", {.zone_kind = LIST("entry"), .expected = REST_YES}, 1},
+    {"every", {.kind = LIST("person"), .expected = REST_YES, .every = true}, 1},
+    {"own", {.zone_kind = ALL_ZONES, .owner = OWNER_OWN}, 1},
+    {"of others", {.zone_kind = ALL_ZONES, .owner = OWNER_OTHER}, 1},
+    {"of anybody", {.zone_kind = ALL_ZONES}, 2},
+    {"of others there", {.zone_kind = LIST("entry"), .owner = OWNER_OTHER}, 0},
+    {"never on ours", {.never_in = LIST("driveway")}, 3},
+    {"never on ours, but at the door", {.never_in = ALL_ZONES}, 2},
+    {"unusual", {.unusual = 0.05}, 1},
+    {"less so", {.unusual = 0.049}, 0},
+    {"even the usual", {.unusual = 1}, 2},
+    {"unusual stay", {.unusual_dwell = 0.2}, 1},
+    {"less unusual stay", {.unusual_dwell = 0.19}, 0},
+    {"both", {.unusual = 0.05, .unusual_dwell = 0.2}, 0},
+};
+
+static void what_is_known_counts(void **state)
+{
+    (void)state;
+    static const struct household household = {
+        .count = 3,
+        .items = {{"Anna", "person", TRUST_FULL, true, {2, {"front door", "front lawn"}}},
+                  {"Ben", "person", TRUST_GUEST, true, {0}},
+                  {"van", "car", TRUST_FULL, false, {0}}},
+        .owner_count = 1,
+        .owners = {{"driveway", "neighbours"}}};
+    static const struct usual usual[] = {
+        {.known = true, .probability = 0.05, .dwell_s = -1, .dwell_probability = 0.01},
+        {.known = true, .probability = 0.5, .dwell_s = 4, .dwell_probability = 0.2},
+        {.known = false, .probability = 0, .dwell_s = 4, .dwell_probability = 0},
+    };
+    struct stage stage;
+    set_stage(&stage, NOON);
+    stage.context.household = &household;
+    stage.context.usual = usual;
+    struct facts facts = {stage.event, &stage.context};
+    for (size_t i = 0; i < ARRAY_LEN(known_rows); i++) {
+        struct rule rule = {.max_times = RULE_TIMES_MAX, .when = known_rows[i].when};
+        struct match matches[RULE_TIMES_MAX];
+        int count = rule_match(&rule, &facts, matches);
+        if (count != known_rows[i].matches)
+            fail_msg("%s: %d matches", known_rows[i].name, count);
+    }
+    CHECK_STR(facts_expected(&facts, 0, NULL), "Anna");
+    stage_close(&stage);
+}
+
+static void without_knowledge_nothing_holds(void **state)
+{
+    (void)state;
+    static const struct rule_when whens[] = {
+        {.expected = REST_YES},
+        {.expected = REST_NO},
+        {.unusual = 1},
+        {.unusual_dwell = 1},
+        {.zone_kind = ALL_ZONES, .owner = OWNER_OTHER},
+    };
+    struct stage stage;
+    set_stage(&stage, NOON);
+    struct facts facts = {stage.event, &stage.context};
+    for (size_t i = 0; i < ARRAY_LEN(whens); i++) {
+        struct rule rule = {.max_times = 1, .when = whens[i]};
+        struct match match[RULE_TIMES_MAX];
+        CHECK_INT(rule_match(&rule, &facts, match), 0);
+    }
+    stage_close(&stage);
+}
+
+/* One is expected: two at the same time are not, one after the other are. */
+static void more_than_are_expected(void **state)
+{
+    (void)state;
+    static const struct household household = {
+        .count = 1, .items = {{"Anna", "person", TRUST_FULL, true, {1, {"front door"}}}}};
+    struct stage stage;
+    stage_open(&stage, true, NULL);
+    stage.context.household = &household;
+    struct actor actor = {.label = "person", .seconds = 10, AT({DOOR, 5}, {PAVEMENT, 2})};
+    struct track *first = stage_enter(&stage, &actor), *second = stage_enter(&stage, &actor);
+    struct facts facts = {stage.event, &stage.context};
+    CHECK(!facts_expected(&facts, 0, NULL));
+    second->first.pts_us = first->last.pts_us + 1;
+    second->last.pts_us = second->first.pts_us + 5;
+    CHECK_STR(facts_expected(&facts, 0, NULL), "Anna"); /* the sidewalk is everybody's */
+    CHECK(!facts_expected(&facts, 0, &first->zones[PAVEMENT]));
+    first->zones[LAWN] = (struct zone_visit){.seen = true, .name = "front lawn"};
+    CHECK(!facts_expected(&facts, 0, NULL));
+    CHECK_STR(facts_expected(&facts, 0, &first->zones[DOOR]), "Anna");
+    /* Of somebody who is not there now nothing is said while the time is not known. */
+    static const struct household away = {.count = 1, .items = {{"Anna", "person", 0, false, {0}}}};
+    stage.context.household = &away;
+    struct rule rule = {.max_times = 1, .when = {.expected = REST_NO}};
+    struct match match[RULE_TIMES_MAX];
+    CHECK_INT(rule_match(&rule, &facts, match), 0);
+    first->best.wall_us = stage_wall_us(NOON);
+    CHECK_INT(rule_match(&rule, &facts, match), 1);
+    stage_close(&stage);
+}
+
 static void times_of_day_follow_the_sighting(void **state)
 {
     (void)state;
@@ -277,6 +390,9 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(conditions),
+        cmocka_unit_test(what_is_known_counts),
+        cmocka_unit_test(without_knowledge_nothing_holds),
+        cmocka_unit_test(more_than_are_expected),
         cmocka_unit_test(times_of_day_follow_the_sighting),
         cmocka_unit_test(evidence_is_from_within_the_hours),
         cmocka_unit_test(matches_are_sorted_and_capped),

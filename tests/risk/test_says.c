@@ -11,6 +11,7 @@ static void unknown_placeholders_are_found(void **state)
         const char *says, *unknown; /* NULL: fine */
     } cases[] = {
         {"{label} at {zone} over {line} for {dwell}, {count}, {time}", NULL},
+        {"{who}, {owner}: {usual}", NULL},
         {"nothing", NULL},
         {"", NULL},
         {"{labl}", "labl"},
@@ -54,6 +55,56 @@ static void templates_are_filled(void **state)
     stage_close(&stage);
 }
 
+static void what_is_known_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *says;
+        struct usual usual;
+        double unusual;
+        const char *text;
+    } cases[] = {
+        {"{usual}",
+         {true, "", 27, 0.2345, 11.4, 0, -1, 1},
+         0.1,
+         "0.23 an hour on Tuesdays 03:00-04:00, over 11 weeks"},
+        {"{usual}",
+         {true, "", 167, 12.345, 1, 0, -1, 1},
+         0.1,
+         "12.3 an hour on Sundays 23:00-24:00, over 1 week"},
+        {"{usual}",
+         {true, "", 0, 0.0000123, 8, 0, -1, 1},
+         0.1,
+         "Less than 0.001 an hour on Mondays 00:00-01:00, over 8 weeks"},
+        {"{usual}",
+         {true, "", 27, 0.2, 8, 0, 12, 0.1},
+         0,
+         "12 s on Tuesdays 03:00-04:00, over 8 weeks"},
+        {"{usual}", {false, "", 27, 0.2, 8, 0, 12, 0.1}, 0, ""},
+        {"{who} at the {owner}'", {false}, 0, "Anna at the neighbours'"},
+    };
+    static const struct household household = {.count = 1,
+                                               .items = {{"Anna", "person", TRUST_FULL, true, {0}}},
+                                               .owner_count = 1,
+                                               .owners = {{"front door", "neighbours"}}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stage stage;
+        stage_open(&stage, true, NULL);
+        struct actor actor = {.label = "person", AT({DOOR, 12})};
+        struct track *track = stage_enter(&stage, &actor);
+        stage.context.usual = &cases[i].usual;
+        stage.context.household = &household;
+        struct facts facts = {stage.event, &stage.context};
+        struct match match = {.visit = &track->zones[DOOR]};
+        struct rule rule = {.when = {.unusual = cases[i].unusual, .unusual_dwell = 0.2}};
+        STR_COPY(rule.says, cases[i].says);
+        char out[128];
+        rule_says(&rule, &facts, &match, out, sizeof out);
+        CHECK_STR(out, cases[i].text);
+        stage_close(&stage);
+    }
+}
+
 static int in_berlin(void **state)
 {
     (void)state;
@@ -66,6 +117,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown_placeholders_are_found),
         cmocka_unit_test(templates_are_filled),
+        cmocka_unit_test(what_is_known_is_told),
     };
     return cmocka_run_group_tests(tests, in_berlin, NULL);
 }

@@ -110,6 +110,11 @@ static void bad_sections_are_pointed_at(void **state)
         {"night: 25:00-05:00\n", "25:00", 1},
         {"nite: 22:00-05:00\n", "nite", 1},
         {"night: never\nrules: no-such-file.yaml\n", "no-such-file.yaml", 2},
+        {"night: never\nshadow: no-such-file.yaml\n", "no-such-file.yaml", 2},
+        {"household: {members: {Anna: {trust: guest}}, zones: {drive: neighbours}}\n"
+         "baseline: {enabled: false}\nllm: {url: 'off'}\n",
+         NULL, 0},
+        {"household: {membrs: {}}\n", "membrs", 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct conf_errors errors;
@@ -118,8 +123,10 @@ static void bad_sections_are_pointed_at(void **state)
                              &conf, NULL, &errors);
         if (ok != !cases[i].msg)
             fail_msg("%s", cases[i].text);
-        if (ok)
+        if (ok) {
+            opt_free(&risk_section, &conf);
             continue;
+        }
         CHECK_CONTAINS(errors.items[0].msg, cases[i].msg);
         CHECK_INT(errors.items[0].line, cases[i].line);
     }
