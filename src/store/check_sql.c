@@ -2,8 +2,12 @@
  * Members of arrays are reached from the top of the JSON, which is known to be readable. */
 #include "store/check_sql.h"
 
-#include "store/db.h"
+#include "store/db_model.h"
 
+_Static_assert(STORE_BLOB_BYTES_MAX == 1048576 && FEEDBACK_TOO_LOW == 4 &&
+                   sizeof((struct baseline_row *)0)->key == 96 &&
+                   sizeof((struct baseline_row *)0)->data == 64,
+               "as the statements have it");
 _Static_assert(PARKED_LOOKS_BYTES == 48 && PARKED_MAX == 64 && LABEL_BYTES == 24 &&
                    OPT_NAME_BYTES == 48 && CAMERA_EVENT_KINDS == 6 && UPLOADS_KEPT_MAX == 100000,
                "as the statements have it");
@@ -23,7 +27,8 @@ _Static_assert(PARKED_LOOKS_BYTES == 48 && PARKED_MAX == 64 && LABEL_BYTES == 24
 #define LAST                                                                                       \
     "WITH last AS (SELECT event, max(seq) AS seq FROM outbox WHERE" READABLE "GROUP BY event) "
 
-/* Changes that come after one with the same or a later revision. */
+/* Changes that come after one with a later revision. One with the same is the model's, or of
+ * people: the event itself had not changed. */
 #define ORDERED                                                                                    \
     "WITH ordered AS (SELECT *, max(revision) OVER (PARTITION BY event ORDER BY seq"               \
     "  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM outbox) "
@@ -78,6 +83,47 @@ _Static_assert(PARKED_LOOKS_BYTES == 48 && PARKED_MAX == 64 && LABEL_BYTES == 24
     "   AND json_extract(json, '$.snapshot') IS NOT picture"                                       \
     "  UNION SELECT event, seq FROM said_track WHERE closed = 1 AND named IS NOT picture) "
 
+/* Verdicts of the model that the newest change of their event does not have, or of which it has
+ * rows that do not add up to its score. */
+#define WRONG_VERDICT                                                                              \
+    SAID ", wrong_verdict AS (SELECT newest.id FROM newest JOIN judgement ON judgement.event = id" \
+         "  WHERE json_valid(judgement.json)"                                                      \
+         "   AND json_extract(newest.json, '$.model') IS NOT json(judgement.json)"                 \
+         "  UNION SELECT newest.id FROM newest JOIN judgement ON judgement.event = id"             \
+         "   JOIN said_reason ON said_reason.event = id GROUP BY newest.id"                        \
+         "  HAVING total(said_reason.rule IN ('model', 'model-rejected')) > 0"                     \
+         "   AND sum(said_reason.points) IS NOT json_extract(newest.json, '$.risk_score')) "
+
+/* What the newest change says of the model or of feedback while no row does. */
+#define LOST                                                                                       \
+    SAID ", lost_judgement AS (SELECT id, json_extract(json, '$.model.revision') AS revision,"     \
+         "  json_extract(json, '$.model.state') = 'done' AS done,"                                 \
+         "  json_extract(json, '$.model') AS model FROM newest"                                    \
+         "  WHERE judgement_state(json_extract(json, '$.model')) IN ('done', 'failed')"            \
+         "   AND id NOT IN (SELECT event FROM judgement)),"                                        \
+         " lost_job AS (SELECT newest.id, newest.seq, newest.json, window.revision FROM newest"    \
+         "  LEFT JOIN window ON window.event = id"                                                 \
+         "  WHERE json_extract(json, '$.model.state') = 'waiting'"                                 \
+         "   AND id NOT IN (SELECT event FROM job)),"                                              \
+         " wrong_feedback AS (SELECT newest.id, newest.seq FROM newest"                            \
+         "  LEFT JOIN feedback ON feedback.event = id"                                             \
+         "  WHERE json_extract(newest.json, '$.feedback.kind') IS NOT" KIND_WORD ") "
+#define KIND_WORD                                                                                  \
+    " CASE feedback.kind WHEN 0 THEN 'accurate' WHEN 1 THEN 'false_positive' WHEN 2 THEN 'missed'" \
+    " WHEN 3 THEN 'too_high' WHEN 4 THEN 'too_low' END "
+
+#define WRONG_JUDGEMENT "done IS NOT (judgement_state(json) = 'done')"
+
+#define WRONG_RUN                                                                                  \
+    "length(id) <> 16 OR length(prompt_sha256) <> 32 OR length(request) > 1048576"                 \
+    " OR length(reply) > 1048576"
+
+#define WRONG_FEEDBACK                                                                             \
+    "length(event) <> 16 OR length(CAST(camera AS BLOB)) >= 48 OR kind NOT BETWEEN 0 AND 4"
+
+#define WRONG_BASELINE                                                                             \
+    "length(CAST(camera AS BLOB)) >= 48 OR length(CAST(key AS BLOB)) >= 96 OR length(data) > 64"
+
 #define WRONG_PARKED                                                                               \
     "length(id) <> 16 OR length(looks) <> 48 OR length(hours) <> 96"                               \
     " OR length(CAST(label AS BLOB)) >= 24 OR position NOT BETWEEN 0 AND 63"                       \
@@ -96,7 +142,12 @@ const struct check_sql check_sqls[] = {
         .mend_sql = "DELETE FROM track WHERE event NOT IN (SELECT id FROM event);"
                     "DELETE FROM reason WHERE event NOT IN (SELECT id FROM event);"
                     "DELETE FROM detection WHERE event NOT IN (SELECT id FROM event);"
-                    "DELETE FROM snapshot WHERE event NOT IN (SELECT id FROM event)",
+                    "DELETE FROM snapshot WHERE event NOT IN (SELECT id FROM event);"
+                    "DELETE FROM window WHERE event NOT IN (SELECT id FROM event);"
+                    "DELETE FROM job WHERE event NOT IN (SELECT id FROM event);"
+                    "DELETE FROM judgement WHERE event NOT IN (SELECT id FROM event);"
+                    "DELETE FROM run WHERE event NOT IN (SELECT id FROM event);"
+                    "DELETE FROM feedback_place WHERE event NOT IN (SELECT event FROM feedback)",
     },
     {
         .what = "numbers",
@@ -135,10 +186,10 @@ const struct check_sql check_sqls[] = {
         .select = ORDERED
         "SELECT 'change ' || seq, printf('revision %d of event %s comes after revision %d',"
         "  revision, id_text(event), before)"
-        " FROM ordered WHERE revision <= before AND seq NOT IN (SELECT seq FROM event)",
+        " FROM ordered WHERE revision < before AND seq NOT IN (SELECT seq FROM event)",
         .mends = "deletes it: a newer one stands for the event",
         .mend_sql = ORDERED
-        "DELETE FROM outbox WHERE seq IN (SELECT seq FROM ordered WHERE revision <= before)"
+        "DELETE FROM outbox WHERE seq IN (SELECT seq FROM ordered WHERE revision < before)"
         " AND seq NOT IN (SELECT seq FROM event)",
     },
     {
@@ -146,7 +197,7 @@ const struct check_sql check_sqls[] = {
         .select = ORDERED
         "SELECT 'change ' || seq, printf('revision %d of event %s comes after revision %d',"
         "  revision, id_text(event), before)"
-        " FROM ordered WHERE revision <= before AND seq IN (SELECT seq FROM event)",
+        " FROM ordered WHERE revision < before AND seq IN (SELECT seq FROM event)",
     },
     {
         .what = "row and JSON",
@@ -220,6 +271,100 @@ const struct check_sql check_sqls[] = {
         .mends = "deletes them",
         .mend_sql = "DELETE FROM snapshot WHERE (event, track) NOT IN"
                     " (SELECT event, id FROM track)",
+    },
+    {
+        .what = "window",
+        .select = "SELECT 'event ' || id_text(event), 'its window has ' || length(data) ||"
+                  " ' bytes' FROM window WHERE length(data) > 1048576",
+        .mends = "deletes it: nothing reads one that large",
+        .mend_sql = "DELETE FROM window WHERE length(data) > 1048576",
+    },
+    {
+        .what = "job",
+        .select = "SELECT 'event ' || id_text(event), 'the model is to be asked about it, but there"
+                  " is no window' FROM job WHERE event NOT IN (SELECT event FROM window)",
+        .mends = "takes it out of the queue",
+        .mend_sql = "DELETE FROM job WHERE event NOT IN (SELECT event FROM window)",
+    },
+    {
+        .what = "judgement",
+        .select = "SELECT 'event ' || id_text(event), 'what the model said of it cannot be read'"
+                  " FROM judgement WHERE " WRONG_JUDGEMENT,
+        .mends = "deletes it: the newest change may have it too",
+        .mend_sql = "DELETE FROM judgement WHERE " WRONG_JUDGEMENT,
+    },
+    {
+        .what = "lost judgement",
+        .select = LOST
+        "SELECT 'event ' || id_text(id), 'its newest change says what the model said, but no row"
+        " does' FROM lost_judgement",
+        .mends = "writes it as the newest change has it",
+        .mend_sql = LOST
+        "INSERT INTO judgement (event, revision, done, json) SELECT id, revision, done, model"
+        " FROM lost_judgement",
+    },
+    {
+        .what = "lost job",
+        .select = LOST
+        "SELECT 'event ' || id_text(id), 'its newest change says that it waits for the model, but"
+        " it is not in the queue' FROM lost_job",
+        .mends = "puts it there, or says that nobody is asked if its window is gone",
+        .mend_sql = LOST
+        "UPDATE outbox SET json = json_set(json, '$.model', NULL) WHERE seq IN"
+        " (SELECT seq FROM lost_job WHERE revision IS NULL);" LOST
+        "INSERT INTO job (event, revision, urgent, score, tries, dead, reason, queued_wall_us,"
+        "  not_before_wall_us)"
+        " SELECT id, revision, 0, json_extract(json, '$.rules_score'), 0, 0, '', id_wall_us(id), 0"
+        " FROM lost_job WHERE revision IS NOT NULL",
+    },
+    {
+        .what = "verdict",
+        .select = WRONG_VERDICT
+        "SELECT 'event ' || id_text(id), 'its newest change is not what the model''s verdict makes"
+        " of it' FROM wrong_verdict",
+        .mends = "works it out again", /* in C */
+    },
+    {
+        .what = "run",
+        .select = "SELECT 'event ' || id_text(event), count(*) || ' questions to the model are not"
+                  " what this program writes' FROM run WHERE " WRONG_RUN " GROUP BY event",
+        .mends = "deletes them: nothing can read them",
+        .mend_sql = "DELETE FROM run WHERE " WRONG_RUN,
+    },
+    {
+        .what = "feedback row",
+        .select = "SELECT 'event ' || hex(substr(event, 1, 16)), 'what somebody said of it is not"
+                  " what this program writes' FROM feedback WHERE " WRONG_FEEDBACK,
+        .mends = "deletes it: nothing can read it",
+        .mend_sql = "DELETE FROM feedback WHERE " WRONG_FEEDBACK,
+    },
+    {
+        .what = "feedback",
+        .select = LOST
+        "SELECT 'event ' || id_text(id), 'its newest change does not say what somebody said of it'"
+        " FROM wrong_feedback",
+        .mends = "makes them say the same: what the row says, where there is one",
+        .mend_sql = LOST
+        "INSERT OR IGNORE INTO feedback (event, camera, kind, note, wall_us)"
+        " SELECT id, camera, CASE json_extract(json, '$.feedback.kind') WHEN 'accurate' THEN 0"
+        "  WHEN 'false_positive' THEN 1 WHEN 'missed' THEN 2 WHEN 'too_high' THEN 3"
+        "  WHEN 'too_low' THEN 4 END, coalesce(json_extract(json, '$.feedback.note'), ''),"
+        "  coalesce(1000000 * strftime('%s', json_extract(json, '$.feedback.at')), 0)"
+        " FROM newest WHERE id IN (SELECT id FROM wrong_feedback)"
+        "  AND id NOT IN (SELECT event FROM feedback);" LOST
+        "UPDATE outbox SET json = json_set(json, '$.feedback', (SELECT"
+        "  json_object('kind'," KIND_WORD ", 'note', note, 'at',"
+        "   strftime('%Y-%m-%dT%H:%M:%fZ', wall_us / 1e6, 'unixepoch'))"
+        "  FROM feedback WHERE feedback.event = outbox.event))"
+        " WHERE seq IN (SELECT seq FROM wrong_feedback)",
+    },
+    {
+        .what = "baseline",
+        .select = "SELECT 'camera ' || substr(camera, 1, 64), count(*) || ' rows of what is usual"
+                  " are not what this program writes' FROM baseline WHERE " WRONG_BASELINE
+                  " GROUP BY camera",
+        .mends = "deletes them: the camera learns them anew",
+        .mend_sql = "DELETE FROM baseline WHERE " WRONG_BASELINE,
     },
     {
         .what = "continues",
@@ -299,3 +444,6 @@ const struct check_sql check_sqls[] = {
     },
     {0},
 };
+
+const char *const check_wrong_verdicts = WRONG_VERDICT
+    "SELECT id FROM wrong_verdict WHERE id > ?1 ORDER BY id LIMIT ?2";

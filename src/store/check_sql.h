@@ -19,3 +19,6 @@ struct check_sql {
 };
 
 extern const struct check_sql check_sqls[]; /* ends with an empty row; in the order to mend */
+
+/* Up to ?2 events after ?1 that the check of verdicts finds. */
+extern const char *const check_wrong_verdicts;

@@ -1,6 +1,7 @@
 #include "store/db_check.h"
 
 #include "store/check_sql.h"
+#include "model/judgement.h"
 #include "store/event_json.h"
 #include "store/migrate.h"
 #include "store/query.h"
@@ -59,6 +60,16 @@ static void sql_picture_address(sqlite3_context *ctx, int count, sqlite3_value *
                             SQLITE_TRANSIENT);
 }
 
+static void sql_judgement_state(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    (void)count;
+    struct err ignored;
+    const char *json = (const char *)sqlite3_value_text(values[0]);
+    AUTO(free_ptr) struct judgement *judgement = NEW(struct judgement);
+    if (json && judgement_parse(json, strlen(json), judgement, &ignored))
+        sqlite3_result_text(ctx, judgement_state_names[judgement->state], -1, SQLITE_STATIC);
+}
+
 static bool add_functions(struct db *db, struct err *err)
 {
     static const struct {
@@ -68,6 +79,7 @@ static bool add_functions(struct db *db, struct err *err)
     } functions[] = {
         {"id_text", 1, sql_id_text},
         {"id_blob", 1, sql_id_blob},
+        {"judgement_state", 1, sql_judgement_state},
         {"id_wall_us", 1, sql_id_wall_us},
         {"picture_address", 2, sql_picture_address},
     };
@@ -330,6 +342,26 @@ bool db_check_rows(struct db *db, const struct check *check, struct err *err)
 bool db_check_names(struct db *db, const struct check *check, struct err *err)
 {
     return check_all(db, check, true, err);
+}
+
+bool db_wrong_verdicts(struct db *db, const struct uuid *after, struct uuid *ret, int max,
+                       int *ret_count, struct err *err)
+{
+    AUTO(end_statement) sqlite3_stmt *stmt = NULL;
+    *ret_count = 0;
+    if (sqlite3_prepare_v2(db->conn, check_wrong_verdicts, -1, &stmt, NULL) != SQLITE_OK)
+        return err_sqlite(err, db->conn, "database");
+    sqlite3_bind_blob(stmt, 1, after->bytes, sizeof after->bytes, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 2, max);
+    int rc;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        const void *id = sqlite3_column_blob(stmt, 0);
+        if (!id || sqlite3_column_bytes(stmt, 0) != (int)sizeof ret->bytes)
+            continue;
+        memcpy(ret[*ret_count].bytes, id, sizeof ret->bytes);
+        ++*ret_count;
+    }
+    return rc == SQLITE_DONE || err_sqlite(err, db->conn, "database");
 }
 
 bool db_count_all(struct db *db, struct fsck_result *ret, struct err *err)

@@ -31,5 +31,10 @@ NODISCARD bool db_event_closed(struct db *db, const struct uuid *event, bool *re
 NODISCARD bool db_drop_snapshot(struct db *db, const struct uuid *event, const struct uuid *track,
                                 struct err *err);
 
+/* Up to max events after the given one whose newest change is not what the model's verdict makes of
+ * it. */
+NODISCARD bool db_wrong_verdicts(struct db *db, const struct uuid *after, struct uuid *ret, int max,
+                                 int *ret_count, struct err *err);
+
 /* How much there is, for people. */
 NODISCARD bool db_count_all(struct db *db, struct fsck_result *ret, struct err *err);

@@ -8,8 +8,9 @@
 /* Of one event: so often may it be asked about again. The run that gave the judgement stays. */
 #define RUNS_KEPT_MAX 16
 
-/* Of one camera. A baseline has at most BASELINE_CELLS_MAX cells (risk/baseline.h) and some more;
- * what was not written for longest goes first. */
+/* Of one camera. Feedback of events that are gone; what was said first goes first. A baseline has
+ * at most BASELINE_CELLS_MAX cells (risk/baseline.h) and some more; what was not written for
+ * longest goes first. */
 #define FEEDBACK_KEPT_MAX      2000
 #define BASELINE_ROWS_KEPT_MAX 10000
 

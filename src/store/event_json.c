@@ -124,15 +124,9 @@ static void put_track(struct json *j, const struct event *e, const struct track 
     json_end_object(j);
 }
 
-static const char *const kind_words[] = {
-    [FEEDBACK_ACCURATE] = "accurate", [FEEDBACK_FALSE_POSITIVE] = "false_positive",
-    [FEEDBACK_MISSED] = "missed",     [FEEDBACK_TOO_HIGH] = "too_high",
-    [FEEDBACK_TOO_LOW] = "too_low",
-};
-
 void feedback_members_json(struct json *j, const struct feedback *f)
 {
-    json_text(j, "kind", kind_words[f->kind]);
+    json_text(j, "kind", feedback_kind_names[f->kind]);
     json_text(j, "note", f->note);
     json_time(j, "at", f->wall_us);
 }

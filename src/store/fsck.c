@@ -2,6 +2,7 @@
 
 #include "store/fsck_files.h"
 #include "store/internal.h"
+#include "store/outcome.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -58,6 +59,25 @@ static bool mend_rows(struct fsck *f, const struct check *check, struct err *err
            fsck_pictures(f->result->dir, f->db, check, err) && db_commit(f->db, err);
 }
 
+/* In one transaction: a person waits, and nobody else writes. */
+static bool mend_verdicts(struct fsck *f, struct err *err)
+{
+    struct uuid ids[64] = {0}, after = {0};
+    int count = 0;
+    if (!db_check_begin(f->db, true, err))
+        return false;
+    do {
+        if (!db_wrong_verdicts(f->db, &after, ids, (int)ARRAY_LEN(ids), &count, err))
+            return false;
+        for (int i = 0; i < count; i++)
+            if (!outcome_show_again(f->db, &ids[i], err))
+                return false;
+        if (count > 0)
+            after = ids[count - 1];
+    } while (count == (int)ARRAY_LEN(ids));
+    return db_commit(f->db, err);
+}
+
 /* Files that no row names go last, when the rows are on the disk. Then everything is looked at once
  * more: that says what is left. */
 static bool repair(struct fsck *f, struct err *err)
@@ -67,7 +87,8 @@ static bool repair(struct fsck *f, struct err *err)
     const char *dir = f->result->dir;
     int closed;
     bool ok = mend_rows(f, &mend, err) && store_close_left_open(f->db, dir, &closed, err) &&
-              mend_names(f, &mend, err) && fsck_strays(dir, f->db, &mend, err);
+              mend_verdicts(f, err) && mend_names(f, &mend, err) &&
+              fsck_strays(dir, f->db, &mend, err);
     db_check_end(f->db);
     return ok && look(f, &again, err);
 }

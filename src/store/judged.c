@@ -74,18 +74,26 @@ static bool parse_reasons(const json_t *reasons, struct verdict *ret)
     return true;
 }
 
-bool verdict_parse(const char *event_json, size_t bytes, struct verdict *ret)
+static bool parse_score(const json_t *score, int *ret)
+{
+    *ret = SCORE_NONE;
+    if (json_is_null(score))
+        return true;
+    *ret = (int)CLAMP(json_integer_value(score), 0, 100);
+    return json_is_integer(score);
+}
+
+bool verdict_parse_rules(const char *event_json, size_t bytes, struct verdict *ret)
 {
     memset(ret, 0, sizeof *ret);
     AUTO(drop) json_t *root = json_loadb(event_json, bytes, 0, NULL);
-    const json_t *score = json_object_get(root, "risk_score");
     const char *scorer = json_string_value(json_object_get(root, "scorer"));
-    if (!scorer || !parse_reasons(json_object_get(root, "reasons"), ret))
+    const json_t *rules_score = json_object_get(root, "rules_score");
+    if (!scorer || !parse_score(json_object_get(root, "risk_score"), &ret->score) ||
+        !parse_reasons(json_object_get(root, "reasons"), ret))
         return false;
     STR_COPY(ret->scorer, scorer);
-    ret->score = SCORE_NONE;
-    if (json_is_null(score))
-        return true;
-    ret->score = (int)CLAMP(json_integer_value(score), 0, 100);
-    return json_is_integer(score);
+    judgement_undo(ret);
+    /* Said by itself, unless the program that wrote it knew of no models. */
+    return !rules_score || parse_score(rules_score, &ret->score);
 }

@@ -8,6 +8,6 @@
 NODISCARD struct judgement *judgement_undone(const struct uuid *event, int revision,
                                              enum judgement_state state);
 
-/* Scorer, score and reasons; times and boxes as exact as the JSON has them. False for JSON that no
- * store wrote. */
-NODISCARD bool verdict_parse(const char *event_json, size_t bytes, struct verdict *ret);
+/* The rules' own verdict: scorer, score and reasons; times and boxes as exact as the JSON has them.
+ * False for JSON that no store wrote. */
+NODISCARD bool verdict_parse_rules(const char *event_json, size_t bytes, struct verdict *ret);

@@ -46,43 +46,67 @@ static void tell(struct store *s, int64_t seq, struct bus_message **ret)
         *ret = outcome_message(-1, seq, s->json.text);
 }
 
-/* The judgement's JSON is made twice from the same bytes, so that row and event agree: model. */
-static bool show(struct store *s, const struct judgement *judgement, const char *model,
-                 struct bus_message **ret, struct err *err)
+/* model: the judgement's JSON. *ret_seq 0: nothing that could be read to go on from. */
+static bool show_as(struct db *db, const struct judgement *judgement, const char *model,
+                    struct json *out, int64_t *ret_seq, struct err *err)
 {
     struct verdict verdict;
-    if (!db_newest_json(s->db, &judgement->event, &s->json, err))
+    *ret_seq = 0;
+    if (!db_newest_json(db, &judgement->event, out, err))
         return false;
-    if (!verdict_parse(s->json.text, s->json.bytes, &verdict)) {
-        char id[UUID_TEXT_BYTES];
-        log_warn(&s->log, "event %s: its newest change cannot be read, see hsi fsck",
-                 uuid_format(id, &judgement->event));
+    if (!verdict_parse_rules(out->text, out->bytes, &verdict))
         return true;
-    }
-    judgement_undo(&verdict);
     struct judged judged = {&verdict, verdict.score, verdict.reason_count, NULL, model};
     judgement_apply(judgement, &verdict);
     struct json reasons;
     json_init(&reasons);
     reasons_json(&reasons, NULL, &verdict);
     judged.reasons = reasons.text;
-    int64_t seq = 0;
-    bool ok = db_show_judged(s->db, &judgement->event, &judged, &s->json, &seq, err);
+    bool ok = db_show_judged(db, &judgement->event, &judged, out, ret_seq, err);
     json_done(&reasons);
-    if (ok)
-        tell(s, seq, ret);
     return ok;
 }
 
-static bool keep_and_show(struct store *s, const struct judgement *judgement, bool keep,
-                          struct bus_message **ret, struct err *err)
+/* out: the event's JSON afterwards. */
+static bool show(struct db *db, const struct judgement *judgement, bool keep, struct json *out,
+                 int64_t *ret_seq, struct err *err)
 {
     struct json model;
     json_init(&model);
     judgement_json(&model, NULL, judgement);
-    bool ok = (!keep || db_put_judgement(s->db, judgement, model.text, err)) &&
-              show(s, judgement, model.text, ret, err);
+    bool ok = (!keep || db_put_judgement(db, judgement, model.text, err)) &&
+              show_as(db, judgement, model.text, out, ret_seq, err);
     json_done(&model);
+    return ok;
+}
+
+static bool show_and_tell(struct store *s, const struct judgement *judgement, bool keep,
+                          struct bus_message **ret, struct err *err)
+{
+    int64_t seq;
+    if (!show(s->db, judgement, keep, &s->json, &seq, err))
+        return false;
+    char id[UUID_TEXT_BYTES];
+    if (seq == 0)
+        log_warn(&s->log, "event %s: its newest change cannot be read, see hsi fsck",
+                 uuid_format(id, &judgement->event));
+    tell(s, seq, ret);
+    return true;
+}
+
+bool outcome_show_again(struct db *db, const struct uuid *event, struct err *err)
+{
+    AUTO(event_marks_done) struct event_marks marks = {0};
+    if (!db_read_marks(db, event, &marks, err))
+        return false;
+    if (!marks.judgement)
+        return true;
+    struct json json;
+    int64_t seq;
+    json_init(&json);
+    /* Kept as it is shown: what was written differently before is the same from now on. */
+    bool ok = show(db, marks.judgement, true, &json, &seq, err);
+    json_done(&json);
     return ok;
 }
 
@@ -178,7 +202,7 @@ bool outcome_write(struct store *s, const struct outcome *o, struct bus_message 
     const struct judgement *counts = news || !marks.judgement ? judgement : marks.judgement;
     return put_runs(s, o, &counts->id, err) &&
            (superseded || !marks.has_job || move_job(s, o, judgement, err)) &&
-           (!news || keep_and_show(s, judgement, true, ret, err));
+           (!news || show_and_tell(s, judgement, true, ret, err));
 }
 
 /* --- dead letters --- */
@@ -193,7 +217,7 @@ static bool revive(struct store *s, const struct uuid *event, struct bus_message
         return false;
     if (!revived || !marks.judgement || marks.judgement->state == JUDGEMENT_DONE)
         return true;
-    return keep_and_show(s, marks.judgement, false, ret, err);
+    return show_and_tell(s, marks.judgement, false, ret, err);
 }
 
 bool requeue_write(struct store *s, const struct uuid *event, struct bus_message **ret,

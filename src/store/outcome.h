@@ -26,5 +26,8 @@ NODISCARD bool requeue_write(struct store *store, const struct uuid *event,
 /* Queues some of them again, in a transaction of its own. True if there are more. */
 bool outcome_revive(struct store *store);
 
+/* Makes a change of what is kept of the event's judgement. For fsck too, on any thread. */
+NODISCARD bool outcome_show_again(struct db *db, const struct uuid *event, struct err *err);
+
 /* The bus's message of a change. camera: its index; -1: only its name is known, from the JSON. */
 struct bus_message *outcome_message(int camera, int64_t seq, const char *event_json);

@@ -178,11 +178,12 @@ const char *const sql_text[SQL_COUNT] = {
         " SELECT id, camera, ?2, ?3, ?4 FROM event WHERE id = ?1"
         " ON CONFLICT (event) DO UPDATE SET kind = excluded.kind, note = excluded.note,"
         "  wall_us = excluded.wall_us",
+    /* Of events that are gone; those that are there show it. */
     [SQL_CUT_FEEDBACK] =
-        "DELETE FROM feedback WHERE camera = (SELECT camera FROM feedback WHERE event = ?1)"
-        " AND event <= (SELECT event FROM feedback INDEXED BY feedback_by_camera"
-        "  WHERE camera = (SELECT camera FROM feedback WHERE event = ?1)"
-        "  ORDER BY event DESC LIMIT 1 OFFSET ?2)",
+        "DELETE FROM feedback WHERE event IN (SELECT event FROM feedback AS said"
+        "  INDEXED BY feedback_by_camera WHERE camera = (SELECT camera FROM feedback"
+        "   WHERE event = ?1) AND NOT EXISTS (SELECT 1 FROM event WHERE id = said.event)"
+        "  ORDER BY wall_us DESC, event DESC LIMIT -1 OFFSET ?2)",
     [SQL_DROP_FEEDBACK] = "DELETE FROM feedback WHERE event = ?1", /* and its places */
     [SQL_FORGET_NOTE] = "UPDATE feedback SET note = '' WHERE event = ?1",
     [SQL_CLEAR_PLACES] = "DELETE FROM feedback_place WHERE event = ?1",
