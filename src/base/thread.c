@@ -18,6 +18,10 @@ struct thread {
     char name[THREAD_NAME_BYTES];
     void (*fn)(void *arg);
     void *arg;
+
+    pthread_mutex_t lock;
+    pthread_cond_t returned;
+    bool has_returned; /* protected by lock */
 };
 
 static _Thread_local enum role current_role;
@@ -38,7 +42,19 @@ static void *thread_main(void *arg)
     current_role = t->role;
     pthread_setname_np(pthread_self(), t->name);
     t->fn(t->arg);
+    pthread_mutex_lock(&t->lock);
+    t->has_returned = true;
+    pthread_cond_signal(&t->returned);
+    pthread_mutex_unlock(&t->lock);
     return NULL;
+}
+
+static void thread_free(struct thread **thread)
+{
+    pthread_mutex_destroy(&(*thread)->lock);
+    pthread_cond_destroy(&(*thread)->returned);
+    free(*thread);
+    *thread = NULL;
 }
 
 bool thread_start(struct thread **ret, enum role role, const char *name, void (*fn)(void *arg),
@@ -49,6 +65,12 @@ bool thread_start(struct thread **ret, enum role role, const char *name, void (*
     t->fn = fn;
     t->arg = arg;
     STR_COPY(t->name, name);
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->returned, &monotonic);
+    pthread_condattr_destroy(&monotonic);
 
     /* Signals are the main thread's business; a new thread inherits this mask. */
     sigset_t all, before;
@@ -61,7 +83,7 @@ bool thread_start(struct thread **ret, enum role role, const char *name, void (*
     pthread_attr_destroy(&attr);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc) {
-        free(t);
+        thread_free(&t);
         return err_set(err, ERR_EXHAUSTED, "cannot start thread %s: %s", name, strerror(rc));
     }
     *ret = t;
@@ -73,22 +95,27 @@ void thread_join(struct thread **thread)
     if (!*thread)
         return;
     pthread_join((*thread)->handle, NULL);
-    free(*thread);
-    *thread = NULL;
+    thread_free(thread);
 }
 
+/* Not the C library's join with a timeout: race checkers do not know that one. */
 bool thread_join_within(struct thread **thread, int64_t timeout_us)
 {
-    if (!*thread)
+    struct thread *t = *thread;
+    if (!t)
         return true;
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     int64_t ns = until.tv_nsec + timeout_us % 1000000 * 1000;
     until.tv_sec += timeout_us / 1000000 + ns / 1000000000;
     until.tv_nsec = ns % 1000000000;
-    if (pthread_clockjoin_np((*thread)->handle, NULL, CLOCK_MONOTONIC, &until) != 0)
-        return false;
-    free(*thread);
-    *thread = NULL;
-    return true;
+    int rc = 0;
+    pthread_mutex_lock(&t->lock);
+    while (!t->has_returned && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&t->returned, &t->lock, &until);
+    bool returned = t->has_returned;
+    pthread_mutex_unlock(&t->lock);
+    if (returned)
+        thread_join(thread);
+    return returned;
 }
