@@ -188,8 +188,10 @@ static void harvest(struct judge *j)
         j->look_us = 0;
     }
     /* Not before all that were over are away: a server in doubt has no connection any more. */
-    if (why[0] && j->ready)
+    if (why[0] && j->ready) {
+        j->ready = false;
         server_doubt(j->server, why);
+    }
 }
 
 /* --- what is asked next --- */

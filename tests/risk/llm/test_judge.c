@@ -1,0 +1,765 @@
+/* The queue's worker against a real store. Server and questions are the test's own, which the
+ * linker takes instead of the room's; time stands still until the test moves it. */
+#include "risk/llm/judge.h"
+
+#include "base/process.h"
+#include "store/fixture.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#define EVENTS_MAX 64
+#define TURNS_MAX                                                                                  \
+    10000 /* of the thread, 1 ms each unless it is woken: then the test has failed                 \
+           */
+
+/* --- the server, and what it answers --- */
+
+enum mode {
+    GOOD,
+    HOLD,    /* nothing yet */
+    DOWN,    /* the server's fault, and it is to be looked at again */
+    BROKEN,  /* the server's fault */
+    RUBBISH, /* no verdict in it */
+};
+
+struct server {
+    int unused;
+};
+
+struct inquiry {
+    struct inquiry_params params;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    bool woken, paused, resting; /* the thread rests at the start of a poll while it is paused */
+    int64_t turns;
+    struct server server;
+    struct server_info info; /* the thread's; its state follows fit */
+    bool fit;                /* what a check finds */
+    int checks, doubts;
+
+    enum mode mode;
+    struct uuid poisoned; /* this event is answered with poison instead */
+    enum mode poison;
+    int retry_after_s;
+    struct inquiry *open[EVENTS_MAX];
+    int open_count, most, asked, cancelled;
+    struct uuid order[EVENTS_MAX * 64];
+    int64_t seeds[EVENTS_MAX * 64];
+    int revisions[EVENTS_MAX * 64];
+} fake = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+const char *const server_state_names[] = {"off",  "unknown", "loading", "ready",
+                                          "down", "denied",  "unfit",   NULL};
+
+struct server *server_new(const struct llm_conf *conf, const struct clock *clock, struct log log)
+{
+    (void)conf;
+    (void)clock;
+    (void)log;
+    fake.info.state = SERVER_UNKNOWN;
+    return &fake.server;
+}
+
+void server_free(struct server **server)
+{
+    *server = NULL;
+}
+
+void server_check(struct server *server)
+{
+    (void)server;
+    pthread_mutex_lock(&fake.lock);
+    fake.checks++;
+    fake.info.state = fake.fit ? SERVER_READY : SERVER_DOWN;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+void server_doubt(struct server *server, const char *why)
+{
+    (void)server;
+    CHECK(why[0]);
+    pthread_mutex_lock(&fake.lock);
+    fake.doubts++;
+    fake.info.state = SERVER_UNKNOWN;
+    pthread_mutex_unlock(&fake.lock);
+    server_check(server);
+}
+
+const struct server_info *server_info(const struct server *server)
+{
+    (void)server;
+    return &fake.info;
+}
+
+struct http *server_http(struct server *server)
+{
+    return fake.info.state == SERVER_READY ? (struct http *)server : NULL;
+}
+
+void server_wake(struct server *server)
+{
+    (void)server;
+    pthread_mutex_lock(&fake.lock);
+    fake.woken = true;
+    pthread_cond_broadcast(&fake.moved);
+    pthread_mutex_unlock(&fake.lock);
+}
+
+void server_info_json(struct json *out, const char *key, const struct server_info *info)
+{
+    json_text(out, key, server_state_names[info->state]);
+}
+
+struct inquiry *inquiry_start(const struct inquiry_params *params)
+{
+    struct inquiry *q = NEW(struct inquiry);
+    q->params = *params;
+    pthread_mutex_lock(&fake.lock);
+    CHECK(fake.info.state == SERVER_READY);
+    int n = fake.asked++ % (int)ARRAY_LEN(fake.order);
+    fake.order[n] = params->window->event->id;
+    fake.seeds[n] = params->first_seed;
+    fake.revisions[n] = params->window->event->revision;
+    fake.open[fake.open_count++] = q;
+    fake.most = MAX(fake.most, fake.open_count);
+    pthread_mutex_unlock(&fake.lock);
+    return q;
+}
+
+static void forget(struct inquiry *q)
+{
+    int i = 0;
+    while (fake.open[i] != q)
+        i++;
+    fake.open[i] = fake.open[--fake.open_count];
+}
+
+void inquiry_cancel(struct inquiry **inquiry)
+{
+    if (!*inquiry)
+        return;
+    pthread_mutex_lock(&fake.lock);
+    forget(*inquiry);
+    fake.cancelled++;
+    pthread_mutex_unlock(&fake.lock);
+    free(*inquiry);
+    *inquiry = NULL;
+}
+
+void inquiry_result_done(struct inquiry_result *result)
+{
+    for (int i = 0; i < result->run_count; i++)
+        run_done(&result->runs[i]);
+    result->run_count = 0;
+}
+
+static struct inquiry_result result_of(const struct inquiry *q, enum mode mode)
+{
+    const struct event *event = q->params.window->event;
+    struct inquiry_result r = {.run_count = 1, .retry_after_s = fake.retry_after_s};
+    static const enum inquiry_end ends[] = {
+        [DOWN] = INQUIRY_UNREACHABLE, [BROKEN] = INQUIRY_UNREACHABLE, [RUBBISH] = INQUIRY_HOPELESS};
+    static const char *const outcomes[] = {
+        [GOOD] = "ok", [DOWN] = "refused", [BROKEN] = "server-error", [RUBBISH] = "invalid"};
+    r.end = ends[mode];
+    r.look_again = mode == DOWN;
+    r.server_at_fault = mode == DOWN || mode == BROKEN;
+    struct run *run = &r.runs[0];
+    *run = (struct run){.id = uuid7_new(q->params.ids), .event = event->id, .attempt = 1};
+    STR_COPY(run->outcome, outcomes[mode]);
+    run->request = blob_compress("{}", 2);
+    run->prompt_tokens = 900;
+    run->cached_tokens = 600;
+    run->reply_tokens = -1;
+    r.judgement = (struct judgement){.event = event->id,
+                                     .revision = event->revision,
+                                     .score = mode == GOOD ? 20 : SCORE_NONE,
+                                     .max_change = 20,
+                                     .attempts = 1,
+                                     .spent_us = 3 * US_PER_S};
+    r.judgement.id = run->id;
+    if (mode == GOOD)
+        r.judgement.state = JUDGEMENT_DONE;
+    else
+        snprintf(r.judgement.reason, sizeof r.judgement.reason, "%s: why", outcomes[mode]);
+    return r;
+}
+
+/* One that may end now, taken out. */
+static struct inquiry *take_ripe(enum mode *ret_mode)
+{
+    for (int i = 0; i < fake.open_count; i++) {
+        struct inquiry *q = fake.open[i];
+        bool poisoned = uuid_equal(&q->params.window->event->id, &fake.poisoned);
+        *ret_mode = poisoned ? fake.poison : fake.mode;
+        if (*ret_mode == HOLD)
+            continue;
+        forget(q);
+        return q;
+    }
+    return NULL;
+}
+
+bool server_poll(struct server *server, int64_t timeout_us)
+{
+    (void)server;
+    (void)timeout_us;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    enum mode mode;
+    struct inquiry *q;
+    pthread_mutex_lock(&fake.lock);
+    fake.turns++;
+    fake.resting = true;
+    pthread_cond_broadcast(&fake.moved);
+    while (fake.paused)
+        pthread_cond_wait(&fake.moved, &fake.lock);
+    fake.resting = false;
+    if (!fake.woken)
+        pthread_cond_timedwait(&fake.moved, &fake.lock, &until);
+    fake.woken = false;
+    while ((q = take_ripe(&mode))) {
+        struct inquiry_result result = result_of(q, mode);
+        pthread_mutex_unlock(&fake.lock);
+        q->params.done(q->params.ctx, &result);
+        free(q);
+        pthread_mutex_lock(&fake.lock);
+    }
+    pthread_mutex_unlock(&fake.lock);
+    return false;
+}
+
+static void set_mode(enum mode mode)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.mode = mode;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+static void set_poison(const struct uuid *event, enum mode poison)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.poisoned = *event;
+    fake.poison = poison;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+static void set_fit(bool fit)
+{
+    pthread_mutex_lock(&fake.lock);
+    fake.fit = fit;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+static int asked(void)
+{
+    pthread_mutex_lock(&fake.lock);
+    int count = fake.asked;
+    pthread_mutex_unlock(&fake.lock);
+    return count;
+}
+
+static int open_count(void)
+{
+    pthread_mutex_lock(&fake.lock);
+    int count = fake.open_count;
+    pthread_mutex_unlock(&fake.lock);
+    return count;
+}
+
+/* Lets the thread turn. */
+static void turn(int count)
+{
+    pthread_mutex_lock(&fake.lock);
+    for (int64_t until = fake.turns + count; fake.turns < until;)
+        pthread_cond_wait(&fake.moved, &fake.lock);
+    pthread_mutex_unlock(&fake.lock);
+}
+
+#define UNTIL(cond)                                                                                \
+    for (int turns_ = 0; !(cond); turns_++) {                                                      \
+        if (turns_ == TURNS_MAX)                                                                   \
+            fail_msg("never came true: %s", #cond);                                                \
+        turn(1);                                                                                   \
+    }
+
+/* --- a house with a queue --- */
+
+struct house {
+    struct fixture *f;
+    struct llm_conf conf;
+    struct judge *judge;
+    struct uuid events[EVENTS_MAX];
+    int count;
+};
+
+/* What was put before is committed before time moves on, as it would be. */
+static void pass(struct house *h, int64_t seconds)
+{
+    pthread_mutex_lock(&fake.lock);
+    for (fake.paused = true; !fake.resting;)
+        pthread_cond_wait(&fake.moved, &fake.lock);
+    pthread_mutex_unlock(&fake.lock);
+    store_flush(h->f->store);
+    atomic_fetch_add(&h->f->clock.now_us, seconds * US_PER_S);
+    atomic_fetch_add(&h->f->clock.now_wall_us, seconds * US_PER_S);
+    pthread_mutex_lock(&fake.lock);
+    fake.paused = false;
+    pthread_cond_broadcast(&fake.moved);
+    pthread_mutex_unlock(&fake.lock);
+    turn(2);
+}
+
+static void start(struct house *h)
+{
+    struct err err = {0};
+    const struct judge_params params = {.conf = &h->conf,
+                                        .store = h->f->store,
+                                        .bus = h->f->bus,
+                                        .ids = &h->f->ids,
+                                        .clock = &h->f->clock.clock,
+                                        .log = log_root(h->f->sink)};
+    if (!judge_start(&params, &h->judge, &err))
+        fail_msg("%s", err.msg);
+}
+
+static struct blob *window_of(const struct event *event)
+{
+    static const struct opt_map none = {0};
+    const struct risk_context context = {.zones = &none, .lines = &none};
+    uint8_t sha256[32] = {0};
+    AUTO(json_done) struct json j;
+    json_init(&j);
+    window_json(&j, event, &context, "rules 1", sha256, "UTC");
+    return blob_compress(j.text, j.bytes);
+}
+
+static struct event *make_event(struct house *h, int score, int ask)
+{
+    AUTO(event_unref) struct event *first = sample_event(h->f, "porch");
+    struct event *event = sample_update(first, true);
+    event->verdict.score = score;
+    event->verdict.reasons[0].points = score;
+    event->ask = ask;
+    event->window = window_of(event);
+    h->events[h->count++] = event->id;
+    return event;
+}
+
+static struct uuid put(struct house *h, int score, int ask)
+{
+    struct event *event = make_event(h, score, ask);
+    struct uuid id = event->id;
+    store_put_event(h->f->store, event);
+    return id;
+}
+
+static void put_many(struct house *h, int count)
+{
+    for (int i = 0; i < count; i++)
+        (void)put(h, 10 + i % 80, ASK_QUEUED);
+    store_flush(h->f->store);
+}
+
+static struct job_counts counts(struct house *h)
+{
+    struct job_counts counts;
+    store_flush(h->f->store);
+    CHECK(store_count_jobs(h->f->reader, &counts, NULL));
+    return counts;
+}
+
+static int64_t judged(struct house *h)
+{
+    store_flush(h->f->store);
+    return ask(h->f, "SELECT count(*) FROM judgement WHERE done = 1");
+}
+
+static int setup(void **state)
+{
+    struct house *h = NEW(struct house);
+    h->f = fixture_new();
+    fixture_open(h->f);
+    h->conf.max_change = 20;
+    h->conf.deadline_us = 60 * US_PER_S;
+    pthread_mutex_lock(&fake.lock);
+    fake.info = (struct server_info){.slots = 2, .model = "m"};
+    fake.fit = true;
+    fake.checks = fake.doubts = fake.most = fake.asked = fake.cancelled = 0;
+    fake.mode = GOOD;
+    fake.poisoned = (struct uuid){0};
+    fake.retry_after_s = 0;
+    pthread_mutex_unlock(&fake.lock);
+    *state = h;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct house *h = *state;
+    judge_stop(&h->judge);
+    CHECK_INT(fake.open_count, 0);
+    fixture_free(&h->f);
+    free(h);
+    return 0;
+}
+
+/* --- cases --- */
+
+static void all_are_judged_once_in_parallel_the_severe_first(void **state)
+{
+    struct house *h = *state;
+    put_many(h, 20);
+    start(h);
+    UNTIL(counts(h).waiting == 0);
+    CHECK_INT(judged(h), 20);
+    CHECK_INT(asked(), 20);
+    CHECK_INT(fake.most, 2);
+    for (int i = 0; i < 20; i++)
+        CHECK(uuid_equal(&fake.order[i], &h->events[19 - i]));
+    pass(h, 2);
+    struct judge_stats stats;
+    UNTIL((stats = judge_stats(h->judge)).waiting == 0);
+    CHECK_INT(stats.judged, 20);
+    CHECK_INT(stats.failed, 0);
+    CHECK_INT(stats.prompt_tokens, 18000);
+    CHECK_INT(stats.cached_tokens, 12000);
+    CHECK_INT(stats.reply_tokens, 0);
+    CHECK(judge_has_worked(h->judge));
+    CHECK_INT(ask(h->f, "SELECT count(*) FROM run WHERE outcome = 'ok'"), 20);
+    AUTO(json_done) struct json j;
+    json_init(&j);
+    judge_stats_json(&j, NULL, &stats);
+    CHECK_CONTAINS(j.text, "\"cached_share\":0.667");
+    CHECK_CONTAINS(j.text, "\"queue\":{\"waiting\":0,\"running\":0,\"dead\":0}");
+}
+
+static void news_are_heard_without_waiting(void **state)
+{
+    struct house *h = *state;
+    start(h);
+    UNTIL(judge_stats(h->judge).server.state == SERVER_READY);
+    turn(3);
+    /* Time stands still, so that only the bus can say that there is something. */
+    for (int i = 0; i < 5; i++) {
+        put_many(h, 1);
+        UNTIL(asked() == i + 1);
+    }
+    UNTIL(judged(h) == 5);
+}
+
+static void the_urgent_one_gets_the_next_place(void **state)
+{
+    struct house *h = *state;
+    set_mode(HOLD);
+    put_many(h, 6);
+    start(h);
+    UNTIL(open_count() == 2);
+    struct uuid urgent = put(h, 5, ASK_NOW);
+    store_flush(h->f->store);
+    turn(5);
+    CHECK_INT(open_count(), 2);
+    set_mode(GOOD);
+    UNTIL(counts(h).waiting == 0);
+    CHECK(uuid_equal(&fake.order[2], &urgent));
+}
+
+static void places_are_bounded(void **state)
+{
+    struct house *h = *state;
+    static const struct {
+        int slots, max_parallel, most;
+    } rows[] = {{4, 0, 4}, {4, 3, 3}, {1, 8, 1}, {0, 0, 1}, {1000000, 0, 32}, {-5, 0, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fake.info.slots = rows[i].slots;
+        h->conf.max_parallel = rows[i].max_parallel;
+        set_mode(HOLD);
+        h->count = 0;
+        put_many(h, 40);
+        start(h);
+        UNTIL(open_count() == rows[i].most);
+        pass(h, 2);
+        turn(5);
+        CHECK_INT(open_count(), rows[i].most);
+        set_mode(GOOD);
+        UNTIL(counts(h).waiting == 0);
+        judge_stop(&h->judge);
+    }
+}
+
+static void nothing_is_touched_while_there_is_no_server(void **state)
+{
+    struct house *h = *state;
+    set_fit(false);
+    put_many(h, 5);
+    start(h);
+    for (int i = 0; i < 60; i++)
+        pass(h, 60);
+    CHECK_INT(asked(), 0);
+    CHECK(!judge_has_worked(h->judge));
+    CHECK_INT(counts(h).waiting, 5);
+    CHECK_INT(ask(h->f, "SELECT sum(tries) FROM job"), 0);
+    CHECK(fake.checks > 20 && fake.checks < 100);
+    set_fit(true);
+    pass(h, 10);
+    UNTIL(counts(h).waiting == 0);
+    CHECK_INT(judged(h), 5);
+}
+
+static void five_failures_open_the_circuit(void **state)
+{
+    struct house *h = *state;
+    fake.info.slots = 1;
+    set_mode(BROKEN);
+    put_many(h, 10);
+    start(h);
+    struct judge_stats stats;
+    UNTIL((stats = judge_stats(h->judge)).breaker_open);
+    pass(h, 30);
+    turn(5);
+    CHECK_INT(asked(), 5);
+    CHECK_INT(stats.breaker_opened, 1);
+    CHECK_INT(stats.failed, 5);
+    set_mode(HOLD);
+    fake.info.slots = 4;
+    pass(h, 31);
+    UNTIL(open_count() == 1); /* the trial, whatever places there are */
+    turn(5);
+    CHECK_INT(open_count(), 1);
+    set_mode(GOOD);
+    pass(h, 10);
+    UNTIL(counts(h).waiting == 0);
+    CHECK_INT(judged(h), 10);
+    CHECK_INT(counts(h).dead, 0);
+    UNTIL(!judge_stats(h->judge).breaker_open);
+}
+
+static void a_day_of_errors_loses_nothing(void **state)
+{
+    struct house *h = *state;
+    static const enum mode modes[] = {BROKEN, DOWN, RUBBISH};
+    put_many(h, 10);
+    start(h);
+    for (size_t m = 0; m < ARRAY_LEN(modes); m++) {
+        set_mode(modes[m]);
+        set_fit(modes[m] != RUBBISH); /* its model fails the check as well */
+        for (int i = 0; i < 100; i++)
+            pass(h, 120);
+        CHECK_INT(counts(h).dead, 0);
+        CHECK_INT(counts(h).waiting, 10);
+        set_fit(true);
+    }
+    CHECK_INT(judged(h), 0);
+    CHECK(ask(h->f, "SELECT max(tries) FROM job") > 5);
+    CHECK(ask(h->f, "SELECT count(*) FROM judgement WHERE json LIKE '%waiting%why%'") > 0);
+    set_mode(GOOD);
+    for (int i = 0; i < 10; i++)
+        pass(h, 120);
+    UNTIL(counts(h).waiting == 0);
+    CHECK_INT(judged(h), 10);
+}
+
+static void rests_are_kept(void **state)
+{
+    struct house *h = *state;
+    fake.retry_after_s = 77;
+    set_mode(BROKEN);
+    put_many(h, 1);
+    start(h);
+    UNTIL(judge_stats(h->judge).failed == 1);
+    store_flush(h->f->store);
+    pass(h, 75);
+    turn(5);
+    CHECK_INT(asked(), 1);
+    fake.retry_after_s = 0;
+    pass(h, 4);
+    UNTIL(judge_stats(h->judge).failed == 2);
+    CHECK_INT(fake.seeds[0], 0);
+    CHECK(fake.seeds[1] > 0);
+    store_flush(h->f->store);
+    pass(h, 2); /* 4 s less a fifth */
+    turn(5);
+    CHECK_INT(asked(), 2);
+    pass(h, 3);
+    UNTIL(asked() == 3);
+}
+
+/* The poisoned one among good ones, new ones all the time; returns after how many questions it was
+ * given up. */
+static int give_up(struct house *h, enum mode poison)
+{
+    fake.info.slots = 1;
+    struct uuid bad = put(h, 99, ASK_QUEUED);
+    set_poison(&bad, poison);
+    start(h);
+    for (int i = 0; i < 100 && counts(h).dead == 0; i++) {
+        if (h->count < EVENTS_MAX)
+            put_many(h, 1);
+        pass(h, 100);
+    }
+    CHECK_INT(counts(h).dead, 1);
+    int count = 0;
+    for (int i = 0; i < fake.asked; i++)
+        count += uuid_equal(&fake.order[i], &bad);
+    CHECK_INT(judged(h), h->count - 1);
+    return count;
+}
+
+static void a_window_that_no_model_can_answer_is_given_up(void **state)
+{
+    struct house *h = *state;
+    CHECK_INT(give_up(h, RUBBISH), 2);
+    CHECK_INT(ask(h->f, "SELECT count(*) FROM job WHERE dead = 1 AND reason = 'invalid: why'"), 1);
+    CHECK_INT(ask(h->f, "SELECT count(*) FROM judgement WHERE json LIKE '%failed%invalid: why%'"),
+              1);
+    pass(h, 2);
+    UNTIL(judge_stats(h->judge).dead == 1);
+    set_poison(&(struct uuid){0}, GOOD);
+    store_requeue(h->f->store, &(struct uuid){0});
+    pass(h, 12);
+    UNTIL(judged(h) == h->count);
+    CHECK_INT(counts(h).dead, 0);
+}
+
+static void a_window_that_fells_the_server_is_given_up(void **state)
+{
+    /* More than five where its turn comes before another has been judged. */
+    int count = give_up(*state, DOWN);
+    CHECK(count >= 5 && count < 20);
+}
+
+static void alone_it_is_given_up_once_the_server_has_passed_its_check(void **state)
+{
+    struct house *h = *state;
+    set_mode(RUBBISH);
+    put_many(h, 1);
+    start(h);
+    UNTIL(judge_stats(h->judge).failed == 1);
+    CHECK_INT(fake.doubts, 1);
+    CHECK_INT(counts(h).dead, 0);
+    pass(h, 3);
+    UNTIL(counts(h).dead == 1);
+    CHECK_INT(asked(), 2);
+}
+
+static void a_damaged_window_is_a_dead_letter(void **state)
+{
+    struct house *h = *state;
+    static const char *const texts[] = {"", "{", "not zstd at all"};
+    for (int i = 0; i < 3; i++) {
+        struct event *event = make_event(h, 50, ASK_QUEUED);
+        blob_unref(&event->window);
+        event->window = i < 2 ? blob_compress(texts[i], strlen(texts[i]))
+                              : blob_new(texts[i], strlen(texts[i]));
+        store_put_event(h->f->store, event);
+    }
+    struct event *event = make_event(h, 50, ASK_QUEUED); /* another's window */
+    event->id.bytes[15] ^= 1;
+    store_put_event(h->f->store, event);
+    put_many(h, 3);
+    start(h);
+    UNTIL(counts(h).waiting == 0);
+    CHECK_INT(counts(h).dead, 4);
+    CHECK_INT(judged(h), 3);
+    CHECK_INT(ask(h->f, "SELECT count(*) FROM job WHERE reason LIKE 'damaged window: %'"), 4);
+    CHECK_INT(fixture_logged(h->f, "damaged window"), 4);
+    turn(20);
+    CHECK_INT(asked(), 3);
+}
+
+static void a_newer_window_is_asked_about_too(void **state)
+{
+    struct house *h = *state;
+    set_mode(HOLD);
+    struct event *first = make_event(h, 50, ASK_NOW);
+    struct event *second = sample_update(first, true);
+    second->ask = ASK_QUEUED;
+    blob_unref(&second->window);
+    second->window = window_of(second);
+    store_put_event(h->f->store, first);
+    store_flush(h->f->store);
+    start(h);
+    UNTIL(open_count() == 1);
+    store_put_event(h->f->store, second);
+    store_flush(h->f->store);
+    pass(h, 2);
+    turn(5);
+    CHECK_INT(open_count(), 1);
+    set_mode(GOOD);
+    UNTIL(asked() == 2);
+    UNTIL(counts(h).waiting == 0);
+    CHECK_INT(fake.revisions[0] + 1, fake.revisions[1]);
+    CHECK_INT(ask(h->f, "SELECT revision FROM judgement"), fake.revisions[1]);
+}
+
+static void what_is_cancelled_is_asked_again_after_the_next_start(void **state)
+{
+    struct house *h = *state;
+    set_mode(HOLD);
+    put_many(h, 5);
+    for (int i = 0; i < 10; i++) {
+        start(h);
+        UNTIL(open_count() == 2);
+        judge_stop(&h->judge);
+        CHECK_INT(fake.open_count, 0);
+        CHECK_INT(fake.cancelled, 2 * (i + 1));
+    }
+    CHECK_INT(counts(h).waiting, 5);
+    CHECK_INT(ask(h->f, "SELECT sum(tries) FROM job"), 0);
+    set_mode(GOOD);
+    start(h);
+    UNTIL(counts(h).waiting == 0);
+    CHECK_INT(judged(h), 5);
+}
+
+static void nothing_grows(void **state)
+{
+    struct house *h = *state;
+    set_mode(BROKEN);
+    put_many(h, 3);
+    struct process_usage before = {0};
+    for (int i = 0; i < 60; i++) {
+        start(h);
+        for (int n = 0; n < 5; n++)
+            pass(h, 400);
+        judge_stop(&h->judge);
+        if (i == 10)
+            before = process_usage();
+    }
+    struct process_usage after = process_usage();
+    CHECK_INT(after.threads, before.threads);
+    CHECK_INT(after.descriptors, before.descriptors);
+    CHECK_NEAR((double)after.anonymous_bytes, (double)before.anonymous_bytes, 4e6);
+    CHECK_INT(counts(h).waiting, 3);
+}
+
+int main(void)
+{
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    pthread_cond_init(&fake.moved, NULL);
+    const struct CMUnitTest tests[] = {
+        CASE(all_are_judged_once_in_parallel_the_severe_first),
+        CASE(news_are_heard_without_waiting),
+        CASE(the_urgent_one_gets_the_next_place),
+        CASE(places_are_bounded),
+        CASE(nothing_is_touched_while_there_is_no_server),
+        CASE(five_failures_open_the_circuit),
+        CASE(a_day_of_errors_loses_nothing),
+        CASE(rests_are_kept),
+        CASE(a_window_that_no_model_can_answer_is_given_up),
+        CASE(a_window_that_fells_the_server_is_given_up),
+        CASE(alone_it_is_given_up_once_the_server_has_passed_its_check),
+        CASE(a_damaged_window_is_a_dead_letter),
+        CASE(a_newer_window_is_asked_about_too),
+        CASE(what_is_cancelled_is_asked_again_after_the_next_start),
+        CASE(nothing_grows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
