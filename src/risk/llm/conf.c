@@ -182,6 +182,12 @@ static bool check_llm(const void *section, const char **ret_at, struct err *err)
     *ret_at = "api_key";
     if (!check_key(conf->api_key, err))
         return false;
+    /* Whoever listens at a usual port is asked what it is; it shall not get a key for that. */
+    if (conf->api_key[0] && !conf->url[0]) {
+        (void)err_set(err, ERR_INVALID, "a key without a server that it is for");
+        err_hint(err, "give the server's address as url");
+        return false;
+    }
     *ret_at = "url";
     struct llm_address address;
     if (!conf->url[0] || strcasecmp(conf->url, "off") == 0)

@@ -33,6 +33,7 @@ struct http_request {
     int64_t started_us, first_byte_us, latest_us, deadline_us; /* monotonic */
     curl_off_t sent_bytes;
     bool too_long, enough; /* of which the receiver had too much, had all it wants */
+    char base[LLM_URL_BYTES];
     size_t body_bytes;
     char body[HTTP_BODY_BYTES_MAX]; /* of an answer that is not 200 */
 };
@@ -84,6 +85,15 @@ bool http_open(const struct llm_conf *conf, const char *url, struct http **ret, 
     }
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
     *ret = http;
+    return true;
+}
+
+bool http_aim(struct http *http, const char *url, struct err *err)
+{
+    struct llm_address address;
+    if (!llm_address_parse(url, &address, err))
+        return false;
+    STR_COPY(http->base, address.base);
     return true;
 }
 
@@ -220,10 +230,11 @@ struct http_request *http_start(struct http *http, const struct http_call *call)
     if (r->next)
         r->next->link = &r->next;
     http->requests = r;
+    STR_COPY(r->base, http->base);
     r->easy = curl_easy_init();
     ASSERT(r->easy);
     char url[LLM_URL_BYTES + 128];
-    int n = snprintf(url, sizeof url, "%s%s", http->base, call->path);
+    int n = snprintf(url, sizeof url, "%s%s", r->base, call->path);
     ASSERT(n < (int)sizeof url);
     set_options(r);
     curl_easy_setopt(r->easy, CURLOPT_URL, url);
@@ -280,7 +291,7 @@ static void explain_code(struct http_request *r, CURLcode code, struct http_resu
     curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &number);
     if (code == CURLE_COULDNT_CONNECT && number == ECONNREFUSED)
         text = "nobody listens there";
-    snprintf(result->text, sizeof result->text, "%s: %s", r->http->base, text);
+    snprintf(result->text, sizeof result->text, "%s: %s", r->base, text);
 }
 
 static void explain_status(struct http_request *r, struct http_result *result)
@@ -289,8 +300,8 @@ static void explain_status(struct http_request *r, struct http_result *result)
                        : result->status / 100 == 3 ? ": sends us elsewhere, where we do not go"
                                                    : "";
     if (result->status != 200)
-        snprintf(result->text, sizeof result->text, "%s: answers %d%s", r->http->base,
-                 result->status, text);
+        snprintf(result->text, sizeof result->text, "%s: answers %d%s", r->base, result->status,
+                 text);
 }
 
 static void request_end(struct http_request *r, struct http_result *result)
@@ -317,7 +328,7 @@ static void end_with_code(struct http_request *r, CURLcode code)
     struct http_result result = {.end = HTTP_DONE};
     if (r->too_long) {
         result.end = HTTP_TOO_LONG;
-        snprintf(result.text, sizeof result.text, "%s: answers more than we take", r->http->base);
+        snprintf(result.text, sizeof result.text, "%s: answers more than we take", r->base);
     } else if (code != CURLE_OK && !r->enough) {
         explain_code(r, code, &result);
     }
@@ -334,7 +345,7 @@ static void end_overdue(struct http_request *r)
     bool late = r->deadline_us <= r->latest_us + r->http->silence_us;
     struct http_result result = {.end = late ? HTTP_LATE : HTTP_SILENT};
     int64_t waited_us = late ? r->deadline_us - r->started_us : r->http->silence_us;
-    snprintf(result.text, sizeof result.text, "%s: %s %.3g s", r->http->base,
+    snprintf(result.text, sizeof result.text, "%s: %s %.3g s", r->base,
              late ? "not done within" : "not a byte for", (double)waited_us / US_PER_S);
     request_end(r, &result);
 }

@@ -51,6 +51,10 @@ NODISCARD bool http_open(const struct llm_conf *conf, const char *url, struct ht
                          struct err *err);
 void http_close(struct http **http); /* cancels what runs */
 
+/* Where requests that are started from now on go. Fails like http_open, and then changes nothing.
+ */
+NODISCARD bool http_aim(struct http *http, const char *url, struct err *err);
+
 /* Never fails: what goes wrong at once is told by done as well. */
 struct http_request *http_start(struct http *http, const struct http_call *call);
 /* Closes its connection: a streaming request's slot is free at once. NULL is fine. */

@@ -109,6 +109,7 @@ static void whole_sections(void **state)
         {"http://example.org", "", RISK_HIGH, "url", "cross the internet unencrypted"},
         {"http://example.org", "sk-1234", RISK_HIGH, "url", "cross the internet unencrypted"},
         {"nonsense", "", RISK_HIGH, "url", "no address of a server"},
+        {"", "sk-1234", RISK_HIGH, "api_key", "a key without a server"},
         {"", "two words", RISK_HIGH, "api_key", "characters"},
         {"", "k\xc3\xa4se", RISK_HIGH, "api_key", "characters"},
         {"", "", RISK_UNKNOWN, "urgent_level", "low is the lowest"},
