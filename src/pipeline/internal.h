@@ -40,7 +40,7 @@ struct camera {
     bool gap;          /* the next frame follows an interruption */
     int64_t passed_us; /* newest frame taken into account; replayed ones up to it are not again */
     int64_t next_look_us, last_sent_us, next_view_us;
-    int64_t dense_until_us; /* looks are denser up to here */
+    int64_t dense_until_us;   /* looks are denser up to here */
     struct observation *held; /* the slot was not free for them; oldest first */
     struct observation **held_end;
     int64_t handed_us; /* time spent on the decoder's pictures, which is not decoding */
@@ -49,7 +49,8 @@ struct camera {
     struct tracker *tracker;
     struct memory *memory;
     struct batch *batch;
-    int64_t scene_us; /* newest time the scene knows of */
+    int64_t scene_us;                       /* newest time the scene knows of */
+    int64_t watched_from_us, watched_to_us; /* wall time that risk has not been told of yet */
     struct health {
         enum view_state view;
         bool turned;        /* what is remembered has been shifted, by: */
@@ -74,10 +75,13 @@ struct camera {
 
 /* What the scene has to tell, in order. */
 struct news {
-    struct event *event;   /* owned, or */
-    struct upload *upload; /* shared: everything seen in that file has been told before */
+    struct event *event;    /* owned, or */
+    struct upload *upload;  /* shared: everything seen in that file has been told before, or */
+    struct camera *watched; /* it was, for so long (wall time) */
+    int64_t from_us, to_us;
 };
 NODISCARD struct news *news_new(struct event *event, struct upload *upload); /* takes both */
+NODISCARD struct news *news_watched(struct camera *camera, int64_t from_us, int64_t to_us);
 
 struct pipeline {
     /* set at start, then read-only */
@@ -88,7 +92,7 @@ struct pipeline {
     struct queue *observations; /* detect -> scene */
     struct queue *news;         /* scene -> risk */
     struct thread *scene, *risk;
-    struct scorer *scorer; /* risk thread only */
+    struct risk *assessor; /* risk thread only, but for its counts */
     struct inbox *inbox;
 
     atomic_int camera_count; /* grows when an upload folder appears */

@@ -30,7 +30,14 @@ void pipeline_input_ended(struct pipeline *p)
 struct news *news_new(struct event *event, struct upload *upload)
 {
     struct news *news = NEW(struct news);
-    *news = (struct news){event, upload};
+    *news = (struct news){.event = event, .upload = upload};
+    return news;
+}
+
+struct news *news_watched(struct camera *camera, int64_t from_us, int64_t to_us)
+{
+    struct news *news = NEW(struct news);
+    *news = (struct news){.watched = camera, .from_us = from_us, .to_us = to_us};
     return news;
 }
 
@@ -74,11 +81,8 @@ static void judge(struct pipeline *p, struct event *event)
 {
     ASSERT_ON(ROLE_RISK);
     const struct camera *c = &p->cameras[event->camera];
-    struct risk_context context = {.zones = &c->conf->zones, .lines = &c->conf->lines};
-    struct err err = {0};
     int64_t before_us = clock_mono_us(p->params.clock);
-    if (!scorer_score(p->scorer, event, &context, &event->verdict, &err))
-        log_err(&c->log, LOG_ERROR, &err);
+    risk_judge(p->assessor, event, &c->conf->zones, &c->conf->lines);
     count(&p->risk_us, clock_mono_us(p->params.clock) - before_us);
     p->params.event_sink(p->params.sink_ctx, event);
 }
@@ -90,6 +94,8 @@ static void risk_main(void *arg)
     while ((news = queue_pop(p->news))) {
         if (news->event)
             judge(p, TAKE(news->event));
+        else if (news->watched)
+            risk_watched(p->assessor, news->watched->conf->name, news->from_us, news->to_us);
         else if (p->params.upload_sink)
             p->params.upload_sink(p->params.sink_ctx, TAKE(news->upload));
         news_free(&news);
@@ -202,7 +208,17 @@ static bool start_stages(struct pipeline *p, struct err *err)
     const struct pipeline_params *params = &p->params;
     int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
     int workers = params->realtime ? cores : CLAMP(cores, 1, MAX(pipeline_count(p), 1));
-    if (!scorer_open(&scorer_rules, &params->config->risk, &p->scorer, err) ||
+    struct risk_params risk = {
+        .conf = &params->config->risk,
+        .log = log_child(&params->log, "risk"),
+        .offsets_of = params->offsets_of,
+        .baseline_load = params->baseline_load,
+        .baseline_sink = params->baseline_sink,
+        .ctx = params->sink_ctx,
+        .model_known = params->model_known,
+        .model_ctx = params->model_ctx,
+    };
+    if (!risk_open(&risk, &p->assessor, err) ||
         !pool_start(workers, ROLE_VISION, "vision", &p->vision, err))
         return false;
     for (int i = 0; i < pipeline_count(p); i++)
@@ -352,7 +368,7 @@ bool pipeline_stop(struct pipeline **pipeline)
             free_camera(&p->cameras[i]);
     queue_free(&p->observations);
     queue_free(&p->news);
-    scorer_close(&p->scorer);
+    risk_close(&p->assessor);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->ended_changed);
     free(p->cameras);

@@ -38,7 +38,17 @@ struct pipeline_params {
      * its start; and what to keep now, borrowed, on the scene thread. NULL: not kept. */
     int (*parked_load)(void *ctx, const char *camera, struct parked *items);
     void (*parked_sink)(void *ctx, const char *camera, const struct parked *items, int count);
+    /* What feedback makes of a camera's scores, and its baseline: at its first event, and what it
+     * has learned since. Risk thread. NULL: not kept. */
+    bool (*offsets_of)(void *ctx, const char *camera, struct offsets *ret);
+    bool (*baseline_load)(void *ctx, const char *camera, struct baseline *baseline);
+    void (*baseline_sink)(void *ctx, const char *camera, const struct baseline_watch *watch,
+                          const struct baseline_cell *cells, int count);
     void *sink_ctx; /* for all of them */
+
+    /* Whether a language model may be asked about events. Risk thread. NULL: no. */
+    bool (*model_known)(void *ctx);
+    void *model_ctx;
 };
 
 struct pipeline;
@@ -81,5 +91,6 @@ struct pipeline_stats {
     int64_t packets, decoded_packets; /* of an idle camera fewer are decoded */
     int64_t decode_us, motion_us, infer_us, scene_us, risk_us;
     int64_t packet_bytes, idle_bytes, frame_bytes; /* in memory now */
+    struct risk_shadow_stats shadow;
 };
 struct pipeline_stats pipeline_stats(struct pipeline *pipeline);

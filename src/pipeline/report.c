@@ -153,5 +153,6 @@ struct pipeline_stats pipeline_stats(struct pipeline *p)
     s.infer_us = detect.infer_us;
     s.scene_us = read_count(&p->scene_us);
     s.risk_us = read_count(&p->risk_us);
+    s.shadow = risk_shadow_stats(p->assessor);
     return s;
 }

@@ -13,6 +13,11 @@
 #define TRACK_AWAKE_US     (3 * US_PER_S)
 #define NEIGHBOUR_AWAKE_US (30 * US_PER_S)
 
+/* Baselines are told so often how long a camera was watched; pictures further apart than this have
+ * nobody watching between them. */
+#define WATCHED_STEP_US (60 * US_PER_S)
+#define WATCHED_GAP_US  (30 * US_PER_S)
+
 void scene_receive(void *ctx, struct observation *observation)
 {
     struct pipeline *p = ctx;
@@ -173,6 +178,20 @@ static void feed_batch(struct camera *c, const struct observation *o)
     batch_push(c->batch, o->pts_us, o->wall_us, arrived_us, moving, moving_count);
 }
 
+static void note_watched(struct camera *c, const struct observation *o)
+{
+    if (o->wall_us == TIME_UNKNOWN || !c->pipeline->params.realtime)
+        return;
+    int64_t step_us = o->wall_us - c->watched_to_us;
+    if (o->blind || step_us < 0 || step_us > WATCHED_GAP_US)
+        c->watched_from_us = o->wall_us;
+    c->watched_to_us = o->wall_us;
+    if (c->watched_to_us - c->watched_from_us < WATCHED_STEP_US)
+        return;
+    queue_push(c->pipeline->news, news_watched(c, c->watched_from_us, c->watched_to_us));
+    c->watched_from_us = c->watched_to_us;
+}
+
 static void observe(struct pipeline *p, struct observation *o)
 {
     ASSERT_ON(ROLE_SCENE);
@@ -187,6 +206,7 @@ static void observe(struct pipeline *p, struct observation *o)
     report_ended(c);
     wake_cameras(c, o);
     save_parked(c);
+    note_watched(c, o);
     atomic_store_explicit(&c->ignored, tracker_ignored(c->tracker), memory_order_relaxed);
     if (o->upload)
         queue_push(p->news, news_new(NULL, upload_ref(o->upload)));
