@@ -8,21 +8,28 @@
 #include <string.h>
 #include <time.h>
 
-#define OWNERS_MAX 16
+#define OWNERS_MAX       16
+#define TRACK_PLACES_MAX 4 /* zones told of one track; of the rest only how many */
+#define GROWTH_TOLD      1.2
 
-/* What changes least comes first: so far the server may remember the last prompt of a camera. */
+/* What changes least comes first: so far the server may remember the last prompt of a camera. What
+ * is not so is left out, which halves a window of many tracks. */
+
+/* Numbers may be anything, and are to be short. */
+static void put_number(struct json *out, const char *key, double value, int decimals)
+{
+    json_double(out, key, isfinite(value) ? CLAMP(value, -1e6, 1e6) : value, decimals);
+}
 
 static void put_seconds(struct json *out, const char *key, int64_t us)
 {
-    double seconds = (double)us / (double)US_PER_S;
-    json_double(out, key, CLAMP(seconds, -1e6, 1e6), 1);
+    put_number(out, key, (double)us / (double)US_PER_S, 1);
 }
 
 /* Seconds since the event began. */
 static void put_since(struct json *out, const char *key, const struct event *event, int64_t pts_us)
 {
-    double us = (double)pts_us - (double)event->start_us;
-    json_double(out, key, CLAMP(us / (double)US_PER_S, -1e6, 1e6), 1);
+    put_number(out, key, ((double)pts_us - (double)event->start_us) / (double)US_PER_S, 1);
 }
 
 static const char *owner_of(const struct household *household, const char *zone)
@@ -69,7 +76,8 @@ static void put_household(struct json *out, const struct household *household)
             outside_json(out, NULL, person->zones.items[z]);
         if (person->zones.count > 0)
             json_end_array(out);
-        json_bool(out, "expected_now", person->now);
+        if (person->now)
+            json_bool(out, "expected_now", true);
         json_end_object(out);
     }
     json_end_array(out);
@@ -87,10 +95,10 @@ static void put_time(struct json *out, const struct window *window)
                  strftime(day, sizeof day, "%A", &tm) > 0;
     json_text(out, "day", known ? day : NULL);
     json_text(out, "local_time", known ? text : NULL);
-    if (known) {
-        json_bool(out, "night", times_contain(&window->context.night, wall_us));
-        json_bool(out, "nobody_expected", times_contain(&window->context.away, wall_us));
-    }
+    if (times_contain(&window->context.night, wall_us))
+        json_bool(out, "night", true);
+    if (times_contain(&window->context.away, wall_us))
+        json_bool(out, "nobody_expected", true);
     put_since(out, "duration_s", event, event->end_us);
     if (!uuid_is_zero(&event->continues))
         json_bool(out, "continues_earlier_window", true);
@@ -103,30 +111,44 @@ static void put_usual(struct json *out, const struct usual *usual)
     json_begin_object(out, "usual");
     if (usual->zone[0])
         outside_json(out, "zone", usual->zone);
-    json_double(out, "visits_per_hour", usual->per_hour, 2);
-    json_double(out, "chance_of_as_many", usual->probability, 3);
+    put_number(out, "visits_per_hour", usual->per_hour, 2);
+    put_number(out, "chance_of_as_many", usual->probability, 3);
     if (usual->dwell_s >= 0) {
-        json_double(out, "stay_s", usual->dwell_s, 0);
-        json_double(out, "chance_of_as_long", usual->dwell_probability, 3);
+        put_number(out, "stay_s", usual->dwell_s, 0);
+        put_number(out, "chance_of_as_long", usual->dwell_probability, 3);
     }
-    json_double(out, "weeks_known", usual->weeks, 1);
+    put_number(out, "weeks_known", usual->weeks, 1);
     json_end_object(out);
 }
 
+/* The zones that it stayed in longest, in the order of the camera's. */
 static void put_visits(struct json *out, const struct track *track)
 {
+    int left_out = 0;
     json_begin_array(out, "zones");
     for (int z = 0; z < ZONES_MAX; z++) {
         const struct zone_visit *visit = &track->zones[z];
         if (!visit->seen)
             continue;
+        int longer = 0;
+        for (int k = 0; k < ZONES_MAX; k++) {
+            int64_t dwell_us = track->zones[k].seen ? track->zones[k].dwell_us : INT64_MIN;
+            longer += dwell_us > visit->dwell_us || (dwell_us == visit->dwell_us && k < z);
+        }
+        if (longer >= TRACK_PLACES_MAX) {
+            left_out++;
+            continue;
+        }
         json_begin_object(out, NULL);
         outside_json(out, "name", visit->name);
         put_seconds(out, "stayed_s", visit->dwell_us);
-        json_bool(out, "still_inside", visit->inside);
+        if (visit->inside)
+            json_bool(out, "still_inside", true);
         json_end_object(out);
     }
     json_end_array(out);
+    if (left_out > 0)
+        json_int(out, "more_zones", left_out);
 }
 
 static void put_track(struct json *out, const struct window *window, int index)
@@ -138,11 +160,14 @@ static void put_track(struct json *out, const struct window *window, int index)
     json_begin_object(out, NULL);
     json_text(out, "id", id);
     outside_json(out, "label", track->label);
-    json_double(out, "confidence", (double)track->confidence, 2);
+    put_number(out, "confidence", (double)track->confidence, 2);
     put_since(out, "first_s", event, track->first.pts_us);
     put_since(out, "last_s", event, track->last.pts_us);
-    json_bool(out, "at_rest", track->stationary);
-    json_double(out, "grew", CLAMP(track_growth(track, &(struct sighting){0}), 0, 1e4), 1);
+    if (track->stationary)
+        json_bool(out, "at_rest", true);
+    double growth = track_growth(track, &(struct sighting){0});
+    if (growth >= GROWTH_TOLD)
+        put_number(out, "grew", growth, 1);
     put_visits(out, track);
     if (track->crossing_count > 0)
         json_int(out, "crossings", track->crossing_count);
