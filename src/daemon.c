@@ -2,7 +2,8 @@
 
 #include "base/process.h"
 #include "detect/models.h"
-#include "pipeline/pipeline.h"
+#include "pipeline/keep.h"
+#include "risk/llm/judge.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -22,14 +23,14 @@ struct daemon {
 
     struct uuid_gen ids;
 
-    pthread_mutex_t reader_lock;
-    struct store_reader *reader; /* protected by reader_lock; what capture threads ask */
+    struct keep *keep;
 
     /* Main thread; the serve thread looks at them under the lock. */
     pthread_mutex_t lock;
     struct config *config; /* of the pipeline; first, until a reload */
     struct detector *detector;
     struct pipeline *pipeline; /* NULL while the model is loading */
+    struct judge *judge;       /* NULL: no language model is wanted */
     bool left_behind;          /* a thread of a stopped pipeline still borrows its configuration */
 };
 
@@ -148,6 +149,23 @@ static void memory_json(const struct pipeline_stats *s, struct json *out)
     json_int(out, "descriptors", usage.descriptors);
 }
 
+static void shadow_json(const struct config *config, const struct risk_shadow_stats *s,
+                        struct json *out)
+{
+    if (!config->risk.shadow[0]) {
+        json_put_null(out, "shadow_rules");
+        return;
+    }
+    json_begin_object(out, "shadow_rules");
+    json_text(out, "file", config->risk.shadow);
+    json_int(out, "events", s->events);
+    json_int(out, "raised", s->raised);
+    json_int(out, "lowered", s->lowered);
+    json_int(out, "alarms_added", s->alarms_added);
+    json_int(out, "alarms_removed", s->alarms_removed);
+    json_end_object(out);
+}
+
 static void system_json(void *ctx, struct json *out)
 {
     struct daemon *d = ctx;
@@ -159,6 +177,13 @@ static void system_json(void *ctx, struct json *out)
         struct pipeline_stats stats = pipeline_stats(d->pipeline);
         pipeline_json(&stats, out);
         memory_json(&stats, out);
+        shadow_json(d->config, &stats.shadow, out);
+    }
+    if (d->judge) {
+        struct judge_stats judge = judge_stats(d->judge);
+        judge_stats_json(out, "language_model", &judge);
+    } else {
+        json_put_null(out, "language_model");
     }
     pthread_mutex_unlock(&d->lock);
 }
@@ -186,7 +211,8 @@ static bool start_services(struct daemon *d, struct err *err)
         .log = log_child(&d->log, "store"),
         .bus = d->bus,
     };
-    if (!store_open(&store, &d->store, err) || !store_reader_open(d->store, &d->reader, err))
+    if (!store_open(&store, &d->store, err) ||
+        !keep_open(d->store, log_child(&d->log, "store"), &d->keep, err))
         return false;
     struct serve_params serve = {
         .conf = &d->first->serve,
@@ -218,7 +244,6 @@ bool daemon_start(const struct daemon_params *params, struct daemon **ret, struc
     d->ids.clock = &clock_real;
     d->bus = bus_new();
     pthread_mutex_init(&d->lock, NULL);
-    pthread_mutex_init(&d->reader_lock, NULL);
     if (!check_model(d->first, err) || !start_services(d, err)) {
         daemon_stop(&d);
         return false;
@@ -232,58 +257,6 @@ int daemon_port(const struct daemon *d)
     return serve_port(d->serve);
 }
 
-/* pipeline's event_sink. */
-static void store_event(void *ctx, struct event *event)
-{
-    struct daemon *d = ctx;
-    store_put_event(d->store, event);
-}
-
-static void store_camera_event(void *ctx, const struct camera_event *event)
-{
-    struct daemon *d = ctx;
-    store_put_camera_event(d->store, event);
-}
-
-static void store_upload(void *ctx, struct upload *upload)
-{
-    struct daemon *d = ctx;
-    store_put_upload(d->store, upload);
-    upload_unref(&upload);
-}
-
-static void store_parked(void *ctx, const char *camera, const struct parked *items, int count)
-{
-    struct daemon *d = ctx;
-    store_put_parked(d->store, camera, items, count);
-}
-
-/* What cannot be asked counts as not known: analysed twice is better than never. */
-static bool find_upload(void *ctx, const char *camera, const uint8_t *sha256, char *ret_refusal)
-{
-    struct daemon *d = ctx;
-    struct err err = {0};
-    pthread_mutex_lock(&d->reader_lock);
-    bool known = store_find_upload(d->reader, camera, sha256, ret_refusal, &err);
-    pthread_mutex_unlock(&d->reader_lock);
-    if (!known && err.code != ERR_NOT_FOUND)
-        log_err(&d->log, LOG_WARN, &err);
-    return known;
-}
-
-static int load_parked(void *ctx, const char *camera, struct parked *items)
-{
-    struct daemon *d = ctx;
-    struct err err = {0};
-    int count = 0;
-    pthread_mutex_lock(&d->reader_lock);
-    bool ok = store_read_parked(d->reader, camera, items, &count, &err);
-    pthread_mutex_unlock(&d->reader_lock);
-    if (!ok)
-        log_err(&d->log, LOG_WARN, &err);
-    return ok ? count : 0;
-}
-
 static void announce(const struct daemon *d, const struct detector_info *info)
 {
     log_info(&d->log, "detector %s, %s", info->name, info->backend);
@@ -291,6 +264,33 @@ static void announce(const struct daemon *d, const struct detector_info *info)
         log_warn(&d->log, "detector %s: %s", info->name, info->reason);
     if (info->note[0])
         log_warn(&d->log, "detector %s: %s", info->name, info->note);
+}
+
+/* Where no server is configured, windows are kept for one only once it has been found: nobody waits
+ * for a verdict that never comes. Risk thread. */
+static bool is_model_known(void *ctx)
+{
+    struct daemon *d = ctx;
+    pthread_mutex_lock(&d->lock);
+    bool known = d->judge && (d->config->risk.llm.url[0] || judge_has_worked(d->judge));
+    pthread_mutex_unlock(&d->lock);
+    return known;
+}
+
+static bool start_judge(struct daemon *d, const struct config *config, struct judge **ret,
+                        struct err *err)
+{
+    if (strcmp(config->risk.llm.url, "off") == 0)
+        return true;
+    struct judge_params params = {
+        .conf = &config->risk.llm,
+        .store = d->store,
+        .bus = d->bus,
+        .ids = &d->ids,
+        .clock = &clock_real,
+        .log = log_child(&d->log, "llm"),
+    };
+    return judge_start(&params, ret, err);
 }
 
 /* Takes config and detector into use, with a pipeline of their own. */
@@ -310,19 +310,17 @@ static bool start_pipeline(struct daemon *d, struct config *config, struct detec
         .realtime = true,
         .pictures = d->first->store.snapshots,
         .start_wall_us = TIME_UNKNOWN,
-        .event_sink = store_event,
-        .camera_event_sink = store_camera_event,
-        .upload_sink = store_upload,
-        .upload_find = find_upload,
-        .parked_load = load_parked,
-        .parked_sink = store_parked,
-        .sink_ctx = d,
+        .model_known = is_model_known,
+        .model_ctx = d,
     };
-    bool ok = pipeline_start(&params, &pipeline, err);
+    keep_connect(d->keep, &params);
+    struct judge *judge = NULL;
+    bool ok = start_judge(d, config, &judge, err) && pipeline_start(&params, &pipeline, err);
     pthread_mutex_lock(&d->lock);
     d->config = config;
     d->detector = detector;
     d->pipeline = pipeline;
+    d->judge = judge;
     pthread_mutex_unlock(&d->lock);
     return ok;
 }
@@ -341,9 +339,12 @@ static void stop_pipeline(struct daemon *d)
     pthread_mutex_lock(&d->lock);
     struct pipeline *pipeline = d->pipeline;
     struct detector *detector = d->detector;
+    struct judge *judge = d->judge;
     d->pipeline = NULL;
     d->detector = NULL;
+    d->judge = NULL;
     pthread_mutex_unlock(&d->lock);
+    judge_stop(&judge);
     d->left_behind |= !pipeline_stop(&pipeline);
     detector_close(&detector);
 }
@@ -456,11 +457,10 @@ bool daemon_stop(struct daemon **daemon)
     serve_stop(&d->serve);
     stop_pipeline(d);
     if (!d->left_behind)
-        store_reader_close(&d->reader);
+        keep_close(&d->keep);
     store_close(&d->store);
     bus_free(&d->bus);
     pthread_mutex_destroy(&d->lock);
-    pthread_mutex_destroy(&d->reader_lock);
     bool clean = !d->left_behind;
     if (clean && d->config != d->first)
         free_config(&d->config);

@@ -3,12 +3,16 @@
 #include "cli/cli.h"
 #include "cli/files.h"
 #include "cli/findings.h"
+#include "risk/llm/judge.h"
+#include "risk/window.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct analyze_args {
     char model[DETECT_MODEL_BYTES];
-    char config[256], zones[256], snapshots[256], start[40];
+    char config[256], zones[256], snapshots[256], start[40], llm[256];
     bool idle, json;
 };
 
@@ -27,6 +31,9 @@ static const struct opt analyze_flags[] = {
     {"idle", OPT_BOOL(struct analyze_args, idle),
      .help = "While nothing happens, decode key frames only, as the daemon does: shows what that "
              "would miss."},
+    {"llm", OPT_TEXT(struct analyze_args, llm), .unit = "URL",
+     .help = "Ask the language model of this server about every event, such as "
+             "http://127.0.0.1:8080; auto: look for one on this machine."},
     {"json", OPT_BOOL(struct analyze_args, json), .help = "One JSON document on standard output."},
     {0},
 };
@@ -49,6 +56,8 @@ struct analyze {
     struct analyze_args args;
     struct analysis analysis;
     struct findings findings;
+    struct log_sink *sink;
+    struct judge_once *judge; /* NULL: no language model is asked */
 };
 
 static double seconds(int64_t us)
@@ -56,10 +65,33 @@ static double seconds(int64_t us)
     return (double)us / (double)US_PER_S;
 }
 
-/* pipeline's event_sink. */
+/* The model's verdict on a closed event, in it; the rules' alone stands where there is none. */
+static void judge_event(struct analyze *a, struct event *event)
+{
+    AUTO(blob_unref) struct blob *text = NULL;
+    AUTO(window_free) struct window *window = NULL;
+    struct err err = {0};
+    if (!event->window ||
+        !blob_expand(event->window->data, event->window->bytes, WINDOW_BYTES_MAX, &text, &err) ||
+        !window_parse((const char *)text->data, text->bytes, &window, &err)) {
+        analysis_add_failure(&a->analysis, "", err.msg);
+        return;
+    }
+    struct inquiry_result result = {0};
+    judge_once_ask(a->judge, window, NULL, 0, &result);
+    event->judgement = NEW(struct judgement);
+    *event->judgement = result.judgement;
+    judgement_apply(event->judgement, &event->verdict);
+    for (int i = 0; i < result.run_count; i++)
+        run_done(&result.runs[i]);
+}
+
+/* pipeline's event_sink. The model is asked on the risk thread: whoever is ahead waits. */
 static void keep_event(void *ctx, struct event *event)
 {
     struct analyze *a = ctx;
+    if (a->judge && event->state == EVENT_CLOSED)
+        judge_event(a, event);
     findings_add_event(&a->findings, event);
     event_unref(&event);
 }
@@ -70,6 +102,19 @@ static void keep_track(void *ctx, int camera, const struct live_track *live)
     struct analyze *a = ctx;
     const char *name = config_camera(&a->analysis.config, camera)->name;
     findings_add_track(&a->findings, camera, name, live);
+}
+
+/* Without a server the rules' scores stand, and that is said. */
+static bool open_judge(struct analyze *a, struct err *err)
+{
+    struct llm_conf *conf = &a->analysis.config.risk.llm;
+    if (!a->args.llm[0]) {
+        STR_COPY(conf->url, "off");
+        return true;
+    }
+    STR_COPY(conf->url, strcmp(a->args.llm, "auto") == 0 ? "" : a->args.llm);
+    a->sink = log_sink_new(STDERR_FILENO, LOG_WARN, &clock_real);
+    return judge_once_open(conf, &a->analysis.ids, log_root(a->sink), &a->judge, err);
 }
 
 static void json_timing(struct json *j, const struct analyze *a)
@@ -165,7 +210,7 @@ static bool analyze(struct analyze *a, const struct args_rest *inputs, int *ret_
     };
     return analysis_prepare(&a->analysis, &params, inputs, ret_code, err) &&
            (!a->args.snapshots[0] || files_make_folder(a->args.snapshots, err)) &&
-           analysis_run(&a->analysis, err);
+           open_judge(a, err) && analysis_run(&a->analysis, err);
 }
 
 int cli_analyze(int argc, char **argv)
@@ -181,6 +226,8 @@ int cli_analyze(int argc, char **argv)
         code = report(&a);
     else if (code == EXIT_OK)
         code = args_fail(&err);
+    judge_once_close(&a.judge);
+    log_sink_free(&a.sink);
     findings_done(&a.findings);
     analysis_done(&a.analysis);
     return code;
