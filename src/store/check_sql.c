@@ -87,7 +87,7 @@ _Static_assert(PARKED_LOOKS_BYTES == 48 && PARKED_MAX == 64 && LABEL_BYTES == 24
  * rows that do not add up to its score. */
 #define WRONG_VERDICT                                                                              \
     SAID ", wrong_verdict AS (SELECT newest.id FROM newest JOIN judgement ON judgement.event = id" \
-         "  WHERE json_valid(judgement.json)"                                                      \
+         "  WHERE judgement_state(judgement.json) NOT NULL"                                        \
          "   AND json_extract(newest.json, '$.model') IS NOT json(judgement.json)"                 \
          "  UNION SELECT newest.id FROM newest JOIN judgement ON judgement.event = id"             \
          "   JOIN said_reason ON said_reason.event = id GROUP BY newest.id"                        \

@@ -83,7 +83,8 @@ NODISCARD bool db_show_feedback(struct db *db, const struct uuid *event, const c
 
 /* --- what people say --- */
 
-/* kind < 0 takes it back. *ret_changed false: there is no such event, or nothing to take back. */
+/* kind < 0 takes it back. *ret_changed false: there is no such event, it has been
+ * said before, or there is nothing to take back. */
 NODISCARD bool db_put_feedback(struct db *db, const struct feedback *feedback, bool *ret_changed,
                                struct err *err);
 /* Anew from the event's newest JSON. */

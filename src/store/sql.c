@@ -177,7 +177,8 @@ const char *const sql_text[SQL_COUNT] = {
         "INSERT INTO feedback (event, camera, kind, note, wall_us)"
         " SELECT id, camera, ?2, ?3, ?4 FROM event WHERE id = ?1"
         " ON CONFLICT (event) DO UPDATE SET kind = excluded.kind, note = excluded.note,"
-        "  wall_us = excluded.wall_us",
+        "  wall_us = excluded.wall_us"
+        " WHERE (kind, note, wall_us) IS NOT (excluded.kind, excluded.note, excluded.wall_us)",
     /* Of events that are gone; those that are there show it. */
     [SQL_CUT_FEEDBACK] =
         "DELETE FROM feedback WHERE event IN (SELECT event FROM feedback AS said"

@@ -108,13 +108,15 @@ class Database:
     def one(self, sql, *values):
         return self.db.execute(sql, values).fetchone()
 
-    def check_change(self, seq, event, revision, state):
+    def check_change(self, seq, event, revision, state, model):
         row = self.one('SELECT event, revision FROM outbox WHERE seq = ?', seq)
         newest = self.one('SELECT revision, closed FROM event WHERE id = ?', event)
         what = f'change {seq}, revision {revision} of {event.hex()}'
         must(newest, f'{what}: the event is not there')
         must(newest[0] >= revision, f'{what}: the event is at revision {newest[0]}')
         must(newest[1] or state == 'open', f'{what}: was closed, and is open')
+        must(model != '{state:done' or self.one('SELECT 1 FROM judgement WHERE event = ? AND done', event),
+             f'{what}: was judged, and is not')
         if row:
             must(row == (event, revision), f'{what}: the number belongs to revision {row[1]} of {row[0].hex()}')
         else:
@@ -123,7 +125,7 @@ class Database:
     def check(self, lines):
         for kind, *rest in lines:
             if kind == 'E':
-                self.check_change(int(rest[0]), id_bytes(rest[1]), int(rest[2]), rest[3])
+                self.check_change(int(rest[0]), id_bytes(rest[1]), int(rest[2]), *rest[3:5])
             elif kind == 'C':
                 must(self.one('SELECT 1 FROM camera_event WHERE id = ?', id_bytes(rest[0])), f'no camera event {rest}')
             elif kind == 'U':
@@ -135,8 +137,12 @@ class Database:
         must(self.one('SELECT count(*) FROM event WHERE closed = 0')[0] == 0, 'events are still open')
         reasons = {row[0] for row in self.db.execute('SELECT DISTINCT close_reason FROM event')}
         must(reasons <= REASONS, f'reasons {reasons - REASONS}')
-        twice = self.one('SELECT count(*) - count(DISTINCT hex(event) || revision) FROM outbox')[0]
+        twice = self.one('SELECT count(*) FROM (SELECT json, lag(json) OVER (PARTITION BY event ORDER BY seq) AS before'
+                         ' FROM outbox) WHERE json = before')[0]
         must(twice == 0, f'{twice} changes are there twice')
+        lost = self.one('SELECT count(*) FROM window WHERE event NOT IN (SELECT event FROM job)'
+                        ' AND event NOT IN (SELECT event FROM judgement)')[0]
+        must(lost == 0, f'{lost} events were to be judged, and are neither judged nor in the queue')
 
 
 # --- rounds ---
@@ -146,8 +152,8 @@ class Crash:
         self.path, self.fresh = state_path, fresh
         self.folder = state_path + '.data'
         self.state = {'rounds': 0, 'seed': 20260, 'max_id': '', 'max_seq': 0, 'pending': [], 'databases': 0,
-                      'changes_told': 0, 'camera_events_told': 0, 'uploads_told': 0, 'killed_before_work': 0,
-                      'killed_at_work': 0, 'starts_killed': 0, 'closed_by_crash': 0, 'events': 0,
+                      'changes_told': 0, 'camera_events_told': 0, 'uploads_told': 0, 'verdicts_told': 0,
+                      'killed_before_work': 0, 'killed_at_work': 0, 'starts_killed': 0, 'closed_by_crash': 0, 'events': 0,
                       'found_before_start': {}, 'seconds': 0.0}
         if os.path.exists(state_path):
             with open(state_path, encoding='utf-8') as file:
@@ -201,13 +207,18 @@ class Crash:
         s = self.state
         seqs = [int(line[1]) for line in life.lines if line[0] == 'E']
         must(all(a < b for a, b in zip([s['max_seq']] + seqs, seqs)), 'numbers do not increase')
-        opened = [line[2] for line in life.lines if line[0] == 'E' and line[3] == '0']
-        must(len(set(opened)) == len(opened), 'an id is there twice')
+        revisions = {}  # the model's changes, and people's, have the revision of the one before
+        for line in life.lines:
+            if line[0] == 'E':
+                revisions.setdefault(line[2], []).append(int(line[3]))
+        opened = [event for event, seen in revisions.items() if seen[0] == 0]
+        must(all(seen == sorted(seen) for seen in revisions.values()), 'a revision comes after a later one')
         must(all(event > s['max_id'] for event in opened), f'ids before {s["max_id"]}: {min(opened, default="")}')
         s['max_seq'] = max([s['max_seq']] + seqs)
         s['changes_told'] += len(seqs)
         s['camera_events_told'] += sum(line[0] == 'C' for line in life.lines)
         s['uploads_told'] += sum(line[0] == 'U' for line in life.lines)
+        s['verdicts_told'] += sum(line[0] == 'E' and line[5] == '{state:done' for line in life.lines)
         s['killed_at_work' if life.lines else 'killed_before_work'] += 1
         s['pending'] += life.lines
 
@@ -270,6 +281,7 @@ def _():
     crash = Crash(os.path.join(tap.folder(), 'state.json'), fresh=ROUNDS_OF_TEST)
     crash.run(ROUNDS_OF_TEST, say=False)
     assert crash.state['changes_told'] > 5 * ROUNDS_OF_TEST, crash.state
+    assert crash.state['verdicts_told'] > ROUNDS_OF_TEST, crash.state
     assert crash.state['uploads_told'] > 0 and crash.state['camera_events_told'] > 0, crash.state
     assert crash.state['crashed_here'] > 0, crash.state
 

@@ -2,7 +2,7 @@
  * detector double that always sees somebody come and go. Says on stdout what has been committed and
  * told, each line with one write before the next is read:
  *
- *     E SEQ EVENT REVISION STATE    a change of an event
+ *     E SEQ EVENT REVISION STATE MODEL    a change of an event, and how far the model is with it
  *     C CAMERA_EVENT                something that happened to a camera
  *     U SHA256                      an upload whose file may be deleted now
  *     M COUNT                       messages were lost: the test is too slow to be a witness
@@ -182,17 +182,51 @@ static void put_parked(struct house *h, const struct event *e)
     store_put_parked(h->store, e->camera_name, items, (int)ARRAY_LEN(items));
 }
 
+/* Of three events, one is judged, one is put off for ever, one is given up; now and then dead
+ * letters come back, and somebody says something. */
+static void put_outcome(struct house *h, const struct event *e)
+{
+    unsigned dice = e->id.bytes[15];
+    struct outcome o = {.event = e->id, .revision = e->revision, .end = (int)(dice % 3)};
+    o.judgement.id = uuid7_new(&h->ids);
+    o.judgement.max_change = 20;
+    STR_COPY(o.judgement.reason, "as the dice fell");
+    o.not_before_wall_us = clock_wall_us(&clock_real);
+    o.run_count = 1;
+    o.runs[0] = (struct run){
+        .id = o.judgement.id, .event = e->id, .request = blob_new(e->id.bytes, sizeof e->id)};
+    store_put_outcome(h->store, &o);
+    if (dice % 8 == 0)
+        store_requeue(h->store, &(struct uuid){0});
+    if (dice % 4 == 0)
+        store_put_feedback(h->store, &(struct feedback){e->id, (int)(dice % 5), "so it was", 0});
+}
+
+/* All are asked about, at their first and at their last change. */
+static struct event *asking(struct event *e)
+{
+    if (e->revision > 0 && e->state == EVENT_OPEN)
+        return e;
+    struct event *asks = event_copy(e);
+    blob_unref(&asks->window);
+    asks->window = blob_new(e->id.bytes, sizeof e->id);
+    asks->ask = e->state == EVENT_OPEN ? ASK_NOW : ASK_QUEUED;
+    event_unref(&e);
+    return asks;
+}
+
 static void take_event(void *ctx, struct event *e)
 {
     struct house *h = ctx;
-    struct event *kept = event_ref(e);
-    store_put_event(h->store, e);
-    if (kept->state == EVENT_CLOSED) {
-        put_upload(h, kept);
-        put_camera_event(h, kept);
-        put_parked(h, kept);
+    AUTO(event_unref) struct event *asks = asking(e);
+    store_put_event(h->store, event_ref(asks));
+    if (asks->ask != ASK_NO)
+        put_outcome(h, asks);
+    if (asks->state == EVENT_CLOSED) {
+        put_upload(h, asks);
+        put_camera_event(h, asks);
+        put_parked(h, asks);
     }
-    event_unref(&kept);
 }
 
 /* --- the witness --- */
@@ -220,10 +254,11 @@ static const char *member(const struct bus_message *m, const char *name, char ou
 
 static void say_message(const struct bus_message *m)
 {
-    char line[200] = "", id[64], revision[64], state[64];
+    char line[400] = "", id[64], revision[64], state[64], model[64];
     if (m->topic == BUS_EVENT)
-        snprintf(line, sizeof line, "E %lld %s %s %s\n", (long long)m->seq, member(m, "id", id),
-                 member(m, "revision", revision), member(m, "state", state));
+        snprintf(line, sizeof line, "E %lld %s %s %s %s\n", (long long)m->seq, member(m, "id", id),
+                 member(m, "revision", revision), member(m, "state", state),
+                 member(m, "model", model));
     else if (strstr(m->json, "\"camera_event\""))
         snprintf(line, sizeof line, "C %s\n", member(m, "id", id));
     if (line[0])

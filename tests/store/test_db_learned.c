@@ -45,6 +45,7 @@ static void feedback_is_shown_and_taken_back(void **state)
 
     feedback = said(e, FEEDBACK_TOO_HIGH, "");
     store_put_feedback(f->store, &feedback); /* the later one counts */
+    store_put_feedback(f->store, &feedback); /* the same again is no news */
     store_flush(f->store);
     CHECK_STR(member(f, &e->id, ".feedback.kind"), "too_high");
     CHECK_INT(ask(f, "SELECT count(*) FROM feedback"), 1);

@@ -1,8 +1,6 @@
 /* fsck: each damage is found, named, and mended where that needs no guessing; what is well is left
  * alone; and whatever the file holds, it is only looked at. */
-#include "fixture.h"
-
-#include "store/fsck.h"
+#include "asked.h"
 
 /* --- a store that holds some of everything --- */
 
@@ -258,6 +256,124 @@ static void damaged_rows_are_found_and_mended(void **state)
         AUTO(fixture_free) struct fixture *f = healthy();
         tamper(f, damages[i].sql);
         check_damage(f, &damages[i]);
+    }
+}
+
+/* --- what is asked, what came of it, what people say --- */
+
+/* Of the events of healthy: the first was judged, the second was given up, the third waits; changes
+ * 10 to 14. */
+static struct fixture *asked(void)
+{
+    struct fixture *f = fixture_new();
+    fixture_open(f);
+    for (int i = 0; i < 3; i++) {
+        AUTO(event_unref) struct event *first = sample_event(f, "porch");
+        AUTO(event_unref)
+        struct event *last = asking(sample_update(first, true), ASK_QUEUED, "window");
+        store_put_event(f->store, event_ref(first));
+        store_put_event(f->store, event_ref(last));
+        if (i < 2)
+            put_outcome(f, last, i == 0 ? OUTCOME_JUDGED : OUTCOME_DEAD);
+        struct feedback feedback = {last->id, FEEDBACK_MISSED, "a note", 1785000200000000};
+        if (i != 1)
+            store_put_feedback(f->store, &feedback);
+    }
+    struct baseline_row row = {"key", {1}, 1};
+    store_put_baseline(f->store, "porch", &row, 1);
+    store_flush(f->store);
+    fixture_close(f);
+    return f;
+}
+
+#define EVENT2    "(SELECT id FROM e WHERE n = 2)"
+#define NEWEST(n) "seq = (SELECT event.seq FROM event JOIN e ON e.id = event.id WHERE e.n = " #n ")"
+
+static const struct damage model_damages[] = {
+    {"DELETE FROM window WHERE event = " EVENT3, "job; ", "asked about it, but there is no window",
+     false},
+    {"DELETE FROM job WHERE event = " EVENT3, "lost job; ", "not in the queue", false},
+    {"UPDATE window SET data = zeroblob(1048577) WHERE event = " EVENT1, "window; ",
+     "has 1048577 bytes", false},
+    {"UPDATE judgement SET json = 'nonsense' WHERE event = " EVENT1, "judgement; ",
+     "cannot be read", false},
+    {"UPDATE judgement SET json = '{\"state\":\"done\"}' WHERE event = " EVENT1, "judgement; ",
+     "cannot be read", false},
+    {"UPDATE judgement SET done = 0 WHERE event = " EVENT1, "judgement; ", "event", false},
+    {"DELETE FROM judgement", "lost judgement; ", "but no row does", false},
+    {"UPDATE judgement SET json = json_set(json, '$.score', 10) WHERE event = " EVENT1, "verdict; ",
+     "not what the model's verdict makes", false},
+    {"UPDATE outbox SET json = json_set(json, '$.model.summary', 'x') WHERE " NEWEST(1),
+     "verdict; ", "not what the model's verdict makes", false},
+    {"UPDATE outbox SET json = json_set(json, '$.risk_score', 99, '$.risk_level', 'critical')"
+     " WHERE " NEWEST(1) "; UPDATE event SET score = 99, level = 4 WHERE id = " EVENT1,
+     "verdict; ", "not what the model's verdict makes", false},
+    {"UPDATE outbox SET json = json_set(json, '$.reasons[2].points', 3) WHERE " NEWEST(1),
+     "reasons; verdict; ", "not what the model's verdict makes", false},
+    {"UPDATE outbox SET json = json_set(json, '$.model', NULL) WHERE " NEWEST(2), "verdict; ",
+     "not what the model's verdict makes", false},
+    {"UPDATE run SET reply = zeroblob(1048577)", "run; ", "1 questions", false},
+    {"UPDATE run SET prompt_sha256 = x'00' WHERE event = " EVENT2, "run; ", "1 questions", false},
+    {"UPDATE feedback SET kind = 7 WHERE event = " EVENT1, "feedback row; feedback; ",
+     "not what this program writes", false},
+    {"DELETE FROM feedback", "rows without event; feedback; ", "does not say", false},
+    {"UPDATE feedback SET kind = 0", "feedback; ", "does not say", false},
+    {"UPDATE outbox SET json = json_set(json, '$.feedback', NULL)", "feedback; ", "does not say",
+     false},
+    {"UPDATE baseline SET data = zeroblob(65)", "baseline; ", "camera porch", false},
+    {"DROP INDEX job_by_turn", "index; ", "job_by_turn: it is missing", false},
+};
+
+static void damaged_rows_of_the_model_are_found_and_mended(void **state)
+{
+    (void)state;
+    {
+        AUTO(fixture_free) struct fixture *f = asked();
+        struct told told;
+        run(f, false, &told);
+        CHECK_STR(told.lines, "");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(model_damages); i++) {
+        AUTO(fixture_free) struct fixture *f = asked();
+        tamper(f, model_damages[i].sql);
+        check_damage(f, &model_damages[i]);
+    }
+}
+
+static void mended_rows_of_the_model_say_what_was_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *damage, *question;
+    } cases[] = {
+        {"DELETE FROM job", "SELECT count(*) = 1 FROM job WHERE dead = 0 AND score = 64"},
+        {"DELETE FROM window", "SELECT count(*) = 1 FROM outbox JOIN event USING (seq)"
+                               " WHERE json_extract(json, '$.model') IS NULL"},
+        {"DELETE FROM judgement",
+         "SELECT count(*) = 2 FROM judgement JOIN event ON id = judgement.event JOIN outbox USING "
+         "(seq)"
+         " WHERE judgement.json = json_extract(outbox.json, '$.model') AND judgement.revision = 1"},
+        {"UPDATE judgement SET json = json_set(json, '$.score', 10) WHERE done",
+         "SELECT count(*) = 1 FROM event JOIN outbox USING (seq) WHERE score = 49 AND level = 2"
+         " AND json_extract(json, '$.rules_score') = 64"
+         " AND (SELECT sum(points) FROM reason WHERE reason.event = id) = 49"},
+        {"UPDATE outbox SET json = json_set(json, '$.risk_score', 99)",
+         "SELECT count(*) = 1 FROM event WHERE score = 79"},
+        {"UPDATE feedback SET kind = 0",
+         "SELECT count(*) = 2 FROM event JOIN outbox USING (seq)"
+         " WHERE json_extract(json, '$.feedback.kind') = 'accurate'"
+         " AND json_extract(json, '$.feedback.at') = '2026-07-25T17:23:20.000Z'"},
+        {"DELETE FROM feedback",
+         "SELECT count(*) = 2 FROM feedback WHERE kind = 2 AND note = 'a note'"
+         " AND wall_us = 1785000200000000 AND camera = 'porch'"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO(fixture_free) struct fixture *f = asked();
+        tamper(f, cases[i].damage);
+        struct told told;
+        CHECK_INT(run(f, true, &told).left, 0);
+        if (ask(f, cases[i].question) != 1)
+            fail_msg("after %s: not %s", cases[i].damage, cases[i].question);
     }
 }
 
@@ -602,6 +718,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_well_is_left_alone),
         cmocka_unit_test(damaged_rows_are_found_and_mended),
+        cmocka_unit_test(damaged_rows_of_the_model_are_found_and_mended),
+        cmocka_unit_test(mended_rows_of_the_model_say_what_was_kept),
         cmocka_unit_test(mended_rows_say_what_the_newest_change_says),
         cmocka_unit_test(an_index_that_lost_rows_is_built_anew),
         cmocka_unit_test(damaged_pictures_are_found_and_mended),
