@@ -50,6 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool ok_a = feed(&a, data, size, as_the_input_says, &err_a);
     bool ok_b = feed(&b, data, size, single, &err_b);
     ASSERT(ok_a == ok_b && err_a.code == err_b.code && strcmp(err_a.msg, err_b.msg) == 0);
+    ok_a = ok_a && stream_close(&a, &err_a);
+    ok_b = ok_b && stream_close(&b, &err_b);
+    ASSERT(ok_a == ok_b && err_a.code == err_b.code);
     ASSERT(strcmp(a.content.text, b.content.text) == 0 && a.done == b.done && a.finish == b.finish);
     stream_end(&a);
     stream_end(&b);

@@ -308,7 +308,8 @@ static void on_schema(struct server *s, const struct http_result *r)
 {
     char text[sizeof s->found.reason] = "";
     (void)stream_error_text(s->answer ? s->answer : "", s->answer_bytes, text, sizeof text);
-    bool whole = r->end == HTTP_DONE && r->status == 200 && s->refused.code == ERR_NONE;
+    bool whole = r->end == HTTP_DONE && r->status == 200 && s->refused.code == ERR_NONE &&
+                 stream_close(&s->stream, &s->refused);
     bool streamed = whole || s->refused.code != ERR_NONE;
     if (whole && s->stream.finish != FINISH_LENGTH && !s->stream.error[0] &&
         probe_passed(&s->probe, s->stream.content.text, s->stream.content.bytes)) {

@@ -263,3 +263,9 @@ bool stream_feed(struct llm_stream *s, const char *bytes, size_t count, struct e
     }
     return true;
 }
+
+bool stream_close(struct llm_stream *s, struct err *err)
+{
+    return s->done || s->line.bytes == 0 ||
+           (stream_feed(s, "\n", 1, err) && stream_feed(s, "\n", 1, err));
+}

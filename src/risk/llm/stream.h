@@ -34,6 +34,10 @@ void stream_end(struct llm_stream *stream);
 NODISCARD bool stream_feed(struct llm_stream *stream, const char *bytes, size_t count,
                            struct err *err);
 
+/* The answer is over, in good order: a last line without an end counts as one. Shows what an answer
+ * is that is no stream at all. */
+NODISCARD bool stream_close(struct llm_stream *stream, struct err *err);
+
 /* The text of {"error": {"message": "..."}} and its relatives, as bodies of other statuses have it
  * too, cut to bytes, one line. False if it is none. */
 bool stream_error_text(const char *json, size_t json_bytes, char *out, size_t bytes);

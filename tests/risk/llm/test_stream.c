@@ -221,6 +221,33 @@ static void a_line_and_an_event_have_a_longest_length(void **state)
     stream_end(&s);
 }
 
+static void an_answer_that_is_over(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *input, *says; /* NULL: fine */
+    } rows[] = {
+        {"", NULL},
+        {SAY("x") DONE, NULL},
+        {SAY("x") "data: [DONE]", NULL},
+        {"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}", NULL},
+        {"{\"choices\":[{\"message\":{\"content\":\"x\"}}]}", "not a stream of events"},
+        {"welcome", "not a stream of events"},
+        {"data: {\"choices\"", "not JSON"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct llm_stream s;
+        struct err err = {0};
+        stream_init(&s);
+        CHECK(stream_feed(&s, rows[i].input, strlen(rows[i].input), &err));
+        bool ok = stream_close(&s, &err);
+        if (ok != !rows[i].says || (!ok && !strstr(err.msg, rows[i].says)))
+            fail_msg("%s: %s", rows[i].input, ok ? "passes" : err.msg);
+        CHECK_STR(s.content.text, ok && i > 0 ? "x" : "");
+        stream_end(&s);
+    }
+}
+
 static void error_texts(void **state)
 {
     (void)state;
@@ -253,6 +280,7 @@ int main(void)
         cmocka_unit_test(names_server_and_model),
         cmocka_unit_test(a_reply_has_a_longest_length),
         cmocka_unit_test(a_line_and_an_event_have_a_longest_length),
+        cmocka_unit_test(an_answer_that_is_over),
         cmocka_unit_test(error_texts),
     };
     return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
