@@ -389,9 +389,31 @@ static void those_of_one_event_count_one_after_another(void **state)
         CHECK(usual.probability < last / 2);
         last = usual.probability;
     }
-    struct usual cat;
+    struct usual cat, twin, first;
     baseline_usual(baseline, event, 3, &cat);
     CHECK(cat.probability > last * 10);
+    /* Of two that come at once, one is the second. */
+    add_track(event, "car", "lawn", night_us, 20);
+    add_track(event, "truck", "lawn", night_us, 20);
+    baseline_usual(baseline, event, 4, &first);
+    baseline_usual(baseline, event, 5, &twin);
+    CHECK(first.probability == cat.probability);
+    CHECK(twin.probability < first.probability / 2);
+}
+
+static void the_running_hour_changes_nothing(void **state)
+{
+    (void)state;
+    int64_t noon_us = at("2026-06-17T12:00:00+02:00");
+    AUTO(baseline_free) struct baseline *baseline = watched_baseline(noon_us, 5);
+    for (int week = 4; week >= 1; week--)
+        learn_one(baseline, "person", "door", noon_us - week * WEEK_US + US_PER_S, 5);
+    struct usual before = usual_of(baseline, "person", "door", noon_us + 3000 * US_PER_S, 5);
+    baseline_watched(baseline, noon_us, noon_us + 3000 * US_PER_S);
+    learn_one(baseline, "person", "door", noon_us + US_PER_S, 5);
+    struct usual after = usual_of(baseline, "person", "door", noon_us + 3000 * US_PER_S, 5);
+    CHECK_NEAR(after.per_hour, before.per_hour, 1e-3);
+    CHECK(after.probability < before.probability * 0.7);
 }
 
 static void neighbours_and_other_days_help(void **state)
@@ -538,6 +560,7 @@ int main(void)
         cmocka_unit_test(says_nothing_before_it_has_seen_enough),
         cmocka_unit_test(the_more_come_the_less_likely),
         cmocka_unit_test(those_of_one_event_count_one_after_another),
+        cmocka_unit_test(the_running_hour_changes_nothing),
         cmocka_unit_test(neighbours_and_other_days_help),
         cmocka_unit_test(the_least_likely_place_speaks),
         cmocka_unit_test(long_stays_are_told_from_short_ones),
