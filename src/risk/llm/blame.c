@@ -1,8 +1,9 @@
 #include "risk/llm/blame.h"
 
-#define REST_FIRST_US   (2 * US_PER_S)
-#define REST_LONGEST_US (300 * US_PER_S)
-#define REST_DOUBLINGS  8 /* more than it takes from the first to the longest */
+#define REST_FIRST_US    (2 * US_PER_S)
+#define REST_LONGEST_US  (300 * US_PER_S)
+#define REST_HOPELESS_US (3600 * US_PER_S)
+#define REST_DOUBLINGS   11 /* what it takes from the first to the longest */
 
 static struct blame_entry *find(struct blame *b, const struct uuid *event)
 {
@@ -33,11 +34,6 @@ void blame_judged(struct blame *b, const struct uuid *event)
         *e = (struct blame_entry){0};
 }
 
-void blame_checked(struct blame *b)
-{
-    b->checks++;
-}
-
 bool blame_failed(struct blame *b, const struct uuid *event, bool hopeless)
 {
     struct blame_entry *e = find(b, event);
@@ -46,15 +42,11 @@ bool blame_failed(struct blame *b, const struct uuid *event, bool hopeless)
         e = oldest(b);
         *e = (struct blame_entry){.event = *event};
     }
-    /* That the server passes its check says that its model answers; that it can take a window which
-     * made it fall over is only known from other windows. */
-    bool proven = b->judged > e->judged || (hopeless && b->checks > e->checks);
-    if (!again || proven) {
+    if (!again || b->judged > e->judged) {
         e->tries++;
         e->hopeless += hopeless;
     }
     e->judged = b->judged;
-    e->checks = b->checks;
     e->failed = ++b->failed;
     if (e->tries < BLAME_TRIES && e->hopeless < BLAME_HOPELESS_TRIES)
         return false;
@@ -62,9 +54,10 @@ bool blame_failed(struct blame *b, const struct uuid *event, bool hopeless)
     return true;
 }
 
-int64_t blame_rest_us(const struct uuid *event, int tries)
+int64_t blame_rest_us(const struct uuid *event, int tries, bool hopeless)
 {
-    int64_t rest_us = MIN(REST_FIRST_US << CLAMP(tries, 0, REST_DOUBLINGS), REST_LONGEST_US);
+    int64_t rest_us = MIN(REST_FIRST_US << CLAMP(tries, 0, REST_DOUBLINGS),
+                          hopeless ? REST_HOPELESS_US : REST_LONGEST_US);
     uint32_t mix = (uint32_t)tries * UINT32_C(2654435761);
     for (size_t i = 8; i < sizeof event->bytes; i++)
         mix = (mix ^ event->bytes[i]) * UINT32_C(16777619);

@@ -1,7 +1,7 @@
 /* Whose fault it is when a window is not judged, its own or the server's: a window is given up only
- * after the server has shown, since the window failed the last time, that it can do better. So a
- * server that answers rubbish for a day costs no window its verdict, and a window that no model can
- * answer does not come back for ever. Pure. */
+ * after others have been judged since it failed the last time. So a server that answers rubbish for
+ * a day, even one that passes its check, costs no window its verdict, and a window that no model
+ * can answer does not come back for ever. Pure. */
 #pragma once
 
 #include "base/uuid7.h"
@@ -12,21 +12,20 @@
 
 struct blame {
     int64_t judged; /* windows that were */
-    int64_t checks; /* times the server was looked at anew, and was fit */
     int64_t failed; /* all, to tell which entry is the oldest */
     struct blame_entry {
         struct uuid event; /* zero: free */
         int tries, hopeless;
-        int64_t judged, checks, failed; /* as they were when it failed the last time */
+        int64_t judged, failed; /* as they were when it failed the last time */
     } entries[BLAME_WINDOWS_MAX];
 };
 
 void blame_judged(struct blame *blame, const struct uuid *event);
-void blame_checked(struct blame *blame);
 
 /* The window was not judged. True: give it up. */
 bool blame_failed(struct blame *blame, const struct uuid *event, bool hopeless);
 
 /* How long to let a window rest that came to nothing `tries` times before: 2, 4, 8 ... 300 s, up to
- * a fifth more or less, so that those that failed together do not come back together. */
-int64_t blame_rest_us(const struct uuid *event, int tries);
+ * a fifth more or less, so that those that failed together do not come back together. Up to an hour
+ * where the server did answer: that is work, and there is little hope that it ends otherwise. */
+int64_t blame_rest_us(const struct uuid *event, int tries, bool hopeless);

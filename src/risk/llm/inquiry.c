@@ -173,16 +173,17 @@ static void proceed(struct inquiry *q, const struct answer *answer)
     case NEXT_NEVER:
         break;
     }
-    if (!again)
+    if (!again) {
         give_up(q, answer->last, answer);
-    else if (time_left(q) <= 0)
+    } else if (time_left(q) <= 0) {
         give_up(q, NEXT_LATER,
                 &(struct answer){.outcome = "late", .detail = "no time for another attempt"});
-    else if (!server_http(q->params.server))
-        give_up(q, NEXT_LATER,
-                &(struct answer){.outcome = "refused", .detail = "the server has gone meanwhile"});
-    else
+    } else if (!server_http(q->params.server)) {
+        /* Another's failure has made it doubtful meanwhile; this one says nothing more of it. */
+        finish(q, INQUIRY_UNREACHABLE, answer->outcome, answer->detail);
+    } else {
         ask(q);
+    }
 }
 
 static void on_done(void *ctx, const struct http_result *result)

@@ -10,7 +10,11 @@
 #include <string.h>
 #include <time.h>
 
-#define SLOTS_MAX 32 /* requests at a time, whatever a server says of itself */
+#define SLOTS_MAX 64 /* requests at a time, whatever a server says of itself */
+
+/* So many answers in a row that are no verdict make one ask whether the server still does what its
+ * check has shown. Not the first: models differ, and a check keeps all others waiting. */
+#define RUBBISH_MAX 2
 
 /* How often the queue is looked at when nothing says that there is something in it: windows that
  * have rested long enough announce nothing. */
@@ -55,9 +59,10 @@ struct judge {
     struct asked asked[SLOTS_MAX];
     struct settled settled[SETTLED_MAX];
     int settled_next;
-    int64_t look_us, check_us; /* when the queue, the server are due */
-    bool ready;                /* the server was, when looked at last */
-    bool deaf;                 /* the queue could not be read: said once */
+    int64_t look_us;   /* when the queue is looked at next */
+    bool ready;        /* the server was, when looked at last */
+    bool deaf;         /* the queue could not be read: said once */
+    int rubbish_count; /* answers in a row that were no verdict */
     struct judge_stats work;
 
     pthread_mutex_t lock;
@@ -129,12 +134,15 @@ static bool learn(struct judge *j, const struct asked *a)
     if (r->end == INQUIRY_JUDGED) {
         breaker_success(&j->breaker);
         blame_judged(&j->blame, &a->job.event);
+        j->rubbish_count = 0;
         return false;
     }
-    if (r->server_at_fault)
+    /* A server that answers rubbish to whatever it is asked is no better than one that is down. */
+    if (r->server_at_fault || r->end == INQUIRY_HOPELESS)
         breaker_failure(&j->breaker, clock_mono_us(j->params.clock));
     else
         breaker_withdraw(&j->breaker);
+    j->rubbish_count = r->end == INQUIRY_HOPELESS ? j->rubbish_count % RUBBISH_MAX + 1 : 0;
     return blame_failed(&j->blame, &a->job.event, r->end == INQUIRY_HOPELESS);
 }
 
@@ -157,7 +165,8 @@ static bool settle(struct judge *j, struct asked *a)
     count_result(j, r);
     bool judged = r->end == INQUIRY_JUDGED;
     bool dead = learn(j, a);
-    int64_t rest_us = MAX(blame_rest_us(&a->job.event, a->job.tries), r->retry_after_s * US_PER_S);
+    int64_t rest_us = blame_rest_us(&a->job.event, a->job.tries, r->end == INQUIRY_HOPELESS);
+    rest_us = MAX(rest_us, r->retry_after_s * US_PER_S);
     AUTO(free_ptr) struct outcome *o = NEW(struct outcome);
     o->end = judged ? OUTCOME_JUDGED : dead ? OUTCOME_DEAD : OUTCOME_LATER;
     o->not_before_wall_us = clock_wall_us(j->params.clock) + rest_us;
@@ -170,9 +179,8 @@ static bool settle(struct judge *j, struct asked *a)
     r->run_count = 0; /* theirs now */
     if (!judged)
         say_failure(j, a, dead, rest_us);
-    bool look_again = r->look_again || (r->end == INQUIRY_HOPELESS && !dead);
     put_outcome(j, &a->job, o);
-    return look_again;
+    return r->look_again || j->rubbish_count >= RUBBISH_MAX;
 }
 
 static void harvest(struct judge *j)
@@ -188,10 +196,8 @@ static void harvest(struct judge *j)
         j->look_us = 0;
     }
     /* Not before all that were over are away: a server in doubt has no connection any more. */
-    if (why[0] && j->ready) {
-        j->ready = false;
+    if (why[0])
         server_doubt(j->server, why);
-    }
 }
 
 /* --- what is asked next --- */
@@ -352,39 +358,14 @@ static void take_jobs(struct judge *j)
 
 /* --- the server --- */
 
-static int64_t check_wait_us(enum server_state state)
-{
-    switch (state) {
-    case SERVER_LOADING:
-        return 2 * US_PER_S;
-    case SERVER_DOWN:
-    case SERVER_UNKNOWN:
-        return 5 * US_PER_S;
-    case SERVER_DENIED:
-    case SERVER_UNFIT:
-        return 60 * US_PER_S; /* somebody has to do something first */
-    case SERVER_OFF:
-    case SERVER_READY:
-        break;
-    }
-    return 3600 * US_PER_S;
-}
-
 static void watch_server(struct judge *j)
 {
-    int64_t now_us = clock_mono_us(j->params.clock);
-    const struct server_info *info = server_info(j->server);
-    bool ready = info->state == SERVER_READY && server_http(j->server);
+    bool ready = server_http(j->server) != NULL;
     if (ready && !j->ready) {
         atomic_store_explicit(&j->worked, true, memory_order_relaxed);
-        blame_checked(&j->blame);
         j->look_us = 0;
     }
     j->ready = ready;
-    if (!ready && now_us >= j->check_us) {
-        j->check_us = now_us + check_wait_us(info->state);
-        server_check(j->server);
-    }
 }
 
 /* --- the thread --- */
@@ -439,9 +420,7 @@ static void judge_main(void *arg)
             count_us = now_us + LOOK_US;
         }
         publish(j);
-        if (server_poll(j->server, LOOK_US))
-            j->check_us = clock_mono_us(j->params.clock) +
-                          check_wait_us(server_info(j->server)->state);
+        (void)server_poll(j->server, LOOK_US);
         harvest(j);
     }
     for (int i = 0; i < SLOTS_MAX; i++)

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_AGAIN_US US_PER_S /* between looks at a server that is not there or still loads */
-#define POLL_US       (250 * US_PER_MS)
+#define POLL_US (250 * US_PER_MS)
 
 struct judge_once {
     const struct llm_conf *conf;
@@ -22,25 +21,21 @@ static bool is_final(enum server_state state)
     return state == SERVER_OFF || state == SERVER_DENIED || state == SERVER_UNFIT;
 }
 
-/* Waits for the server; for one that loads or has gone, until until_us; for one that is nowhere to
- * be found, only if it was there before. */
+/* Waits for the server: for one that loads until until_us, for one that cannot be found only if it
+ * was there before. */
 static bool wait_ready(struct judge_once *o, int64_t until_us, bool was_there)
 {
-    int64_t check_us = 0;
     for (;;) {
         const struct server_info *info = server_info(o->server);
-        if (info->state == SERVER_READY && server_http(o->server))
+        if (server_http(o->server))
             return true;
+        bool looked = info->state == SERVER_OFF ||
+                      (info->checked_wall_us > 0 && !server_is_looking(o->server));
+        bool hope = info->state == SERVER_LOADING || (was_there && !is_final(info->state));
         int64_t now_us = clock_mono_us(o->clock);
-        bool known = info->state == SERVER_LOADING || was_there;
-        if (is_final(info->state) || now_us >= until_us || (check_us > 0 && !known))
+        if (now_us >= until_us || (looked && !hope))
             return false;
-        if (now_us >= check_us) {
-            check_us = now_us + LOOK_AGAIN_US;
-            server_check(o->server);
-        }
-        /* A check is over when the state has changed, or has been said again. */
-        server_poll(o->server, MIN(POLL_US, until_us - now_us));
+        (void)server_poll(o->server, MIN(POLL_US, until_us - now_us));
     }
 }
 
@@ -108,7 +103,7 @@ static void ask(struct judge_once *o, const struct window *window, const struct 
                                                  .done = on_result,
                                                  .ctx = o});
     while (!o->over)
-        server_poll(o->server, POLL_US);
+        (void)server_poll(o->server, POLL_US);
     o->result = NULL;
 }
 
@@ -147,6 +142,6 @@ void judge_once_ask(struct judge_once *o, const struct window *window,
         if (ret->end != INQUIRY_UNREACHABLE || again_us >= until_us)
             return;
         while (clock_mono_us(o->clock) < again_us)
-            server_poll(o->server, again_us - clock_mono_us(o->clock));
+            (void)server_poll(o->server, again_us - clock_mono_us(o->clock));
     }
 }
