@@ -33,7 +33,8 @@ struct peer {
     size_t answer_bytes;
     enum peer_after after;
     atomic_int connections, requests, gone; /* gone: the other side closed first */
-    char *request;                          /* the latest; read it after the answer has come */
+    pthread_mutex_t lock;
+    char *request; /* the latest; read it after the answer has come */
     size_t request_bytes;
 };
 
@@ -65,8 +66,10 @@ static inline bool peer_read(struct peer *p, int fd)
         if (end && bytes >= (size_t)(end + 4 - text) + peer_body_bytes(text))
             break;
     }
+    pthread_mutex_lock(&p->lock);
     memcpy(p->request, text, bytes + 1);
     p->request_bytes = bytes;
+    pthread_mutex_unlock(&p->lock);
     free(text);
     p->requests++;
     return true;
@@ -140,6 +143,7 @@ static inline void peer_start(struct peer *p, const char *answer, size_t bytes,
                               enum peer_after after)
 {
     *p = (struct peer){.after = after, .answer_bytes = bytes};
+    pthread_mutex_init(&p->lock, NULL);
     p->answer = malloc(bytes + 1);
     memcpy(p->answer, answer, bytes);
     p->request = calloc(1, PEER_REQUEST_BYTES);
@@ -160,6 +164,7 @@ static inline void peer_stop(struct peer *p)
     shutdown(p->listener, SHUT_RDWR);
     pthread_join(p->thread, NULL);
     close(p->listener);
+    pthread_mutex_destroy(&p->lock);
     free(p->answer);
     free(p->request);
 }
