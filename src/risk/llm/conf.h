@@ -15,9 +15,7 @@ struct llm_conf {
     int urgent_level; /* enum risk_level, at least low: asked at once, while the event is open */
     struct opt_list urgent_labels, urgent_zones; /* so are these, whatever their score */
     int max_change;                 /* points the model may move the score by, either way */
-    int pictures;                   /* #define LLM_URL_BYTES 256
-                  
-enum model_pictures */
+    int pictures;                   /* enum model_pictures */
     int max_parallel;               /* requests at a time; 0: as many as the server has slots */
     int64_t deadline_us;            /* of one window: all attempts */
     int64_t connect_us, silence_us; /* longest without a byte */
