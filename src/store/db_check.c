@@ -111,17 +111,22 @@ static const char *text_at(sqlite3_stmt *stmt, int column)
     return text ? (const char *)text : "";
 }
 
-bool db_check_begin(struct db *db, bool may_write, struct err *err)
+bool db_check_version(struct db *db, struct err *err)
 {
     int version, newest = migrate_newest(embedded_migrations);
     if (!migrate_version(db->conn, embedded_migrations, &version, err))
         return false;
-    if (version < newest) {
-        err_set(err, ERR_DATA_LOSS, "database has version %d, this program's is %d", version,
-                newest);
-        err_hint(err, "start hsi once, which brings it up to date");
+    if (version == newest)
+        return true;
+    err_set(err, ERR_DATA_LOSS, "database has version %d, this program's is %d", version, newest);
+    err_hint(err, "start hsi once, which brings it up to date");
+    return false;
+}
+
+bool db_check_begin(struct db *db, bool may_write, struct err *err)
+{
+    if (!db_check_version(db, err))
         return false;
-    }
     return add_functions(db, err) && run(db, may_write ? "BEGIN IMMEDIATE" : "BEGIN", err);
 }
 

@@ -12,6 +12,9 @@ struct check {
     void *ctx;
 };
 
+/* Whether it has the tables that this program knows; a writer makes them at its opening. */
+NODISCARD bool db_check_version(struct db *db, struct err *err);
+
 /* The handle reads from one state of the database until db_check_end, or db_commit if it may write;
  * the version must be ours. */
 NODISCARD bool db_check_begin(struct db *db, bool may_write, struct err *err);

@@ -1,5 +1,6 @@
 /* Reading for everybody else: a read-only handle of one's own, so that nobody waits for the writer.
  */
+#include "store/db_check.h"
 #include "store/event_json.h"
 #include "store/internal.h"
 #include "store/snapshot.h"
@@ -24,7 +25,7 @@ bool store_reader_look(const char *dir, struct store_reader **ret, struct err *e
 {
     AUTO(store_reader_close) struct store_reader *r = NEW(struct store_reader);
     if (!store_dir(dir, r->dir, err) || !store_exists(r->dir, err) ||
-        !db_open_looker(r->dir, &r->db, err))
+        !db_open_looker(r->dir, &r->db, err) || !db_check_version(r->db, err))
         return err_wrap(err, "store");
     *ret = TAKE(r);
     return true;

@@ -97,8 +97,8 @@ static bool work(struct store *s, bool *more_to_do)
         return false;
     if (open)
         store_write_late(s);
-    bool retaining = open && store_retain(s), reviving = outcome_revive(s);
-    while (reviving && (!open || s->group.flush))
+    bool retaining = open && store_retain(s), reviving = open && outcome_revive(s);
+    while (reviving && s->group.flush)
         reviving = outcome_revive(s);
     *more_to_do = retaining || reviving;
     serve_flush(s);

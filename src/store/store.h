@@ -72,7 +72,13 @@ void store_put_camera_event(struct store *store, const struct camera_event *even
  *
  * An event put with a window and an `ask` also queues a job, in the same transaction: one per
  * event, the newest window counts. A job is there until its outcome is put; whoever works on it
- * when the process dies works on it again. A window is kept as long as its event. */
+ * when the process dies works on it again. A window is kept as long as its event.
+ *
+ * What is put here makes a change of the event from its newest, with an outbox row and a message of
+ * its own (camera -1: only its name is known), but the same revision: clients take what has the
+ * larger outbox number. A judgement goes on to count for later changes of the event, on top of what
+ * the rules give then, until there is one of a later window. Of an event that is gone, all is
+ * dropped without a word. event->judgement is the store's to fill: what is put with it is not. */
 
 enum outcome_end {
     OUTCOME_JUDGED, /* the job is done; the event's score, level, reasons and JSON follow */
@@ -80,26 +86,35 @@ enum outcome_end {
     OUTCOME_DEAD,   /* given up: kept as a dead letter with its reason until queued again */
 };
 
-/* What came of a job. Runs are stored whatever the end. If the event has a newer window queued by
- * then, that job stays. */
+/* What came of a job. Runs are stored whatever the end, of one event the newest RUNS_KEPT_MAX
+ * (db_model.h) and the one that gave its judgement. If the event has a newer window queued by then,
+ * that job stays. A verdict that would not come back as it is, such as a score of 101, is stored as
+ * a failure that says so. */
 struct outcome {
     struct uuid event;
     int revision; /* of the window that was asked about */
     enum outcome_end end;
     int64_t not_before_wall_us;
-    struct judgement judgement; /* its state and reason are shown with the event whatever the end */
+    /* Its event, revision and state follow from the above. State and reason are shown with the
+     * event whatever the end, unless it has a verdict already. */
+    struct judgement judgement;
     int run_count;
     struct run runs[2]; /* owned */
 };
-void store_put_outcome(struct store *store, struct outcome *outcome); /* takes, also runs */
+/* Copies it, but for the runs, which it takes: none are left in outcome. */
+void store_put_outcome(struct store *store, struct outcome *outcome);
 
-/* A dead letter back into the queue; all of them if event is zero. */
+/* A dead letter back into the queue; all of them if event is zero, some at a time: events go first.
+ */
 void store_requeue(struct store *store, const struct uuid *event);
 
-/* What somebody said about an event; kind < 0 takes it back. Its JSON carries it. */
+/* What somebody said about an event; kind < 0 takes it back. Its JSON carries it. It outlives the
+ * event, without its note, so that what was learned from it stays; of events that are gone, a
+ * camera's newest FEEDBACK_KEPT_MAX (db_model.h). */
 void store_put_feedback(struct store *store, const struct feedback *feedback);
 
-/* A camera's baseline: rows of bytes that mean something to risk only; key names the row. */
+/* A camera's baseline: rows of bytes that mean something to risk only; key names the row, no bytes
+ * delete it. Beyond BASELINE_ROWS_KEPT_MAX (db_model.h) those go that were not put for longest. */
 struct baseline_row {
     char key[96];
     uint8_t data[64];
@@ -129,7 +144,7 @@ struct store_stats store_stats(struct store *store); /* any thread */
 struct store_reader;
 NODISCARD bool store_reader_open(struct store *store, struct store_reader **ret, struct err *err);
 /* The same of a directory (empty: the default one) whose store another process may have open.
- * ERR_NOT_FOUND: there is none. */
+ * ERR_NOT_FOUND: there is none; ERR_DATA_LOSS: an older or a newer program wrote it last. */
 NODISCARD bool store_reader_look(const char *dir, struct store_reader **ret, struct err *err);
 void store_reader_close(struct store_reader **reader);
 
@@ -195,7 +210,8 @@ struct job {
 void job_done(struct job *job);
 
 /* Up to max jobs that may be worked on at now_wall_us: urgent ones first, then the highest score,
- * then the newest; skip lists events that are being worked on. */
+ * then the newest; skip lists events that are being worked on. What was put off for more than a day
+ * was so by a clock that was wrong, and may be worked on. */
 NODISCARD bool store_next_jobs(struct store_reader *reader, int64_t now_wall_us,
                                const struct uuid *skip, int skip_count, struct job *ret, int max,
                                int *ret_count, struct err *err);
@@ -206,7 +222,8 @@ struct job_counts {
 };
 NODISCARD bool store_count_jobs(struct store_reader *reader, struct job_counts *ret,
                                 struct err *err);
-/* Appends "items": [{event_id, camera, state, score, tries, reason, queued_at, not_before}, ...],
+/* Appends "items": [{event_id, camera, state, urgent, score, tries, reason, queued_at, not_before},
+ * ...],
  * dead ones only if asked so; newest first. */
 NODISCARD bool store_list_jobs(struct store_reader *reader, bool dead_only,
                                const struct uuid *before, int limit, struct json *out,
@@ -215,7 +232,7 @@ NODISCARD bool store_list_jobs(struct store_reader *reader, bool dead_only,
 /* The window of a closed (or urgently asked) event, zstd. ERR_NOT_FOUND. */
 NODISCARD bool store_read_window(struct store_reader *reader, const struct uuid *event,
                                  struct blob **ret, struct err *err);
-/* Windows of events made since, oldest first: fn returns false to stop. */
+/* Windows of events made since, oldest first: fn returns false to stop, and may take its time. */
 typedef bool store_window_fn(void *ctx, const struct uuid *event, const struct blob *window);
 NODISCARD bool store_read_windows(struct store_reader *reader, int64_t since_wall_us,
                                   store_window_fn *fn, void *ctx, struct err *err);
@@ -225,8 +242,8 @@ typedef bool store_run_fn(void *ctx, const struct run *run);
 NODISCARD bool store_read_runs(struct store_reader *reader, const struct uuid *event,
                                store_run_fn *fn, void *ctx, struct err *err);
 
-/* All feedback that concerns a camera, one row per zone and label of its events; and everything, as
- * "items": [{event, kind, note, at, ...}]. */
+/* All feedback that concerns a camera, one row per zone and label of its events, newest events
+ * first; and everything, as "items": [{event_id, camera, kind, note, at}], newest events first. */
 NODISCARD bool store_read_feedback(struct store_reader *reader, const char *camera,
                                    struct feedback_row *ret, int max, int *ret_count,
                                    struct err *err);

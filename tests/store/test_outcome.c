@@ -106,6 +106,7 @@ static void the_newest_window_counts(void **state)
     AUTO(job_done) struct job job = only_job(f);
     CHECK_INT(job.revision, 2);
     CHECK(memcmp(job.window->data, "third", 5) == 0);
+    CHECK_STR(member(f, &first->id, ".model.state"), "waiting"); /* still */
     CHECK_INT(ask(f, "SELECT count(*) FROM window"), 1);
     check_agrees(f);
 }
@@ -619,6 +620,29 @@ static void all_of_it_goes_with_the_event(void **state)
     check_agrees(f);
 }
 
+/* A reader beside the daemon, or without one. */
+static void windows_are_read_without_a_store(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    AUTO(store_reader_close) struct store_reader *none = NULL, *reader = NULL;
+    struct err err = {0};
+    CHECK(!store_reader_look(f->dir, &none, &err));
+    CHECK_INT(err.code, ERR_NOT_FOUND);
+    fixture_open(f);
+    AUTO(event_unref) struct event *e = asking(sample_event(f, "porch"), ASK_QUEUED, "window");
+    store_put_event(f->store, event_ref(e));
+    fixture_close(f);
+    CHECK(store_reader_look(f->dir, &reader, &err));
+    struct seen_windows seen = {.limit = 16};
+    CHECK(store_read_windows(reader, 0, see_window, &seen, &err));
+    CHECK_STR(seen.texts[0], "window");
+    ask(f, "PRAGMA user_version = 2");
+    CHECK(!store_reader_look(f->dir, &none, &err));
+    CHECK_CONTAINS(err.msg, "database has version 2, this program's is");
+    CHECK(err.hint[0]);
+}
+
 static void a_judgement_that_cannot_be_read_stops_nothing(void **state)
 {
     (void)state;
@@ -690,6 +714,7 @@ int main(void)
         cmocka_unit_test(windows_are_read_from_a_time_on),
         cmocka_unit_test(a_job_outlives_the_program),
         cmocka_unit_test(all_of_it_goes_with_the_event),
+        cmocka_unit_test(windows_are_read_without_a_store),
         cmocka_unit_test(a_judgement_that_cannot_be_read_stops_nothing),
         cmocka_unit_test(blobs_of_another_program_are_refused),
     };
