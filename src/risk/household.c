@@ -183,7 +183,7 @@ bool household_is_configured(const struct household_conf *conf)
 
 /* -- questions -- */
 
-static bool vouches(const struct expected_person *person, const char *label, const char *zone)
+bool expected_person_is(const struct expected_person *person, const char *label, const char *zone)
 {
     return person->now && person->trust == TRUST_FULL && strcmp(person->label, label) == 0 &&
            (!zone || person->zones.count == 0 || list_has(&person->zones, zone));
@@ -193,16 +193,16 @@ int household_expects(const struct household *household, const char *label, cons
 {
     int count = 0;
     for (int i = 0; i < household->count; i++)
-        count += vouches(&household->items[i], label, zone);
+        count += expected_person_is(&household->items[i], label, zone);
     return count;
 }
 
-const char *household_first(const struct household *household, const char *label, const char *zone)
+bool household_may_come(const struct household *household, const char *label)
 {
     for (int i = 0; i < household->count; i++)
-        if (vouches(&household->items[i], label, zone))
-            return household->items[i].name;
-    return NULL;
+        if (household->items[i].now && strcmp(household->items[i].label, label) == 0)
+            return true;
+    return false;
 }
 
 bool household_knows(const struct household *household, const char *label)

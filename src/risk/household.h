@@ -70,10 +70,14 @@ struct household {
 void household_at(const struct household_conf *conf, int64_t wall_us, struct household *ret);
 bool household_is_configured(const struct household_conf *conf);
 
-/* How many that are trusted fully are expected now, of this label, in this zone (NULL: anywhere),
- * and the first of their names (NULL: nobody). */
+/* Whether it is trusted fully, expected now, of this label and in this zone (NULL: anywhere). */
+bool expected_person_is(const struct expected_person *person, const char *label, const char *zone);
+
+/* How many are. */
 int household_expects(const struct household *household, const char *label, const char *zone);
-const char *household_first(const struct household *household, const char *label, const char *zone);
+
+/* Whether anybody of this label is expected now, guests too. */
+bool household_may_come(const struct household *household, const char *label);
 
 /* Whether it has anybody of this label that is trusted fully, expected now or not. */
 bool household_knows(const struct household *household, const char *label);

@@ -40,24 +40,32 @@ static int alike_together(const struct event *event, int track)
     return tracks_together(event, alike);
 }
 
-const char *facts_expected(const struct facts *facts, int track, const struct zone_visit *visit)
+/* Whether it may be this one: expected in every place the track was in. */
+static bool may_be(const struct facts *facts, const struct track *track,
+                   const struct expected_person *person)
+{
+    if (!expected_person_is(person, track->label, NULL))
+        return false;
+    for (int z = 0; z < ZONES_MAX; z++)
+        if (track->zones[z].seen && facts_zone_kind(facts, z) != ZONE_SIDEWALK &&
+            !expected_person_is(person, track->label, track->zones[z].name))
+            return false;
+    return true;
+}
+
+const char *facts_expected(const struct facts *facts, int track)
 {
     const struct household *household = facts->context->household;
     const struct track *who = &facts->event->tracks[track];
-    if (!household || household_expects(household, who->label, NULL) == 0)
-        return NULL;
-    int together = alike_together(facts->event, track);
-    const char *place = visit ? visit->name : NULL;
-    for (int z = 0; z < ZONES_MAX && !visit; z++) {
-        if (!who->zones[z].seen || facts_zone_kind(facts, z) == ZONE_SIDEWALK)
-            continue;
-        place = who->zones[z].name;
-        if (household_expects(household, who->label, place) < together)
-            return NULL;
+    const char *first = NULL;
+    int known = 0;
+    for (int i = 0; household && i < household->count; i++) {
+        const struct expected_person *person = &household->items[i];
+        known += person->now && strcmp(person->label, who->label) == 0;
+        if (!first && may_be(facts, who, person))
+            first = person->name;
     }
-    if (household_expects(household, who->label, place) < together)
-        return NULL;
-    return household_first(household, who->label, place);
+    return first && known >= alike_together(facts->event, track) ? first : NULL;
 }
 
 /* Somebody who steps in from the side doubles in width without coming nearer, so height decides
@@ -104,6 +112,10 @@ static bool hours_hold(const struct facts *facts, int hours, int64_t wall_us)
         return wall_us != TIME_UNKNOWN && !times_contain(&facts->context->night, wall_us);
     case HOURS_NIGHT:
         return times_contain(&facts->context->night, wall_us);
+    case HOURS_SMALL: {
+        struct opt_times small = times_small(&facts->context->night);
+        return times_contain(&small, wall_us);
+    }
     case HOURS_AWAY:
         return times_contain(&facts->context->away, wall_us);
     }
@@ -139,7 +151,8 @@ static bool match_zone(const struct rule_when *when, const struct facts *facts,
         const struct zone_visit *visit = &track->zones[z];
         if (!zone_wanted(when, facts, track, z))
             continue;
-        if (visit->dwell_us < when->min_dwell_us || (when->left && visit->inside))
+        if (visit->dwell_us < when->min_dwell_us || (when->left && visit->inside) ||
+            (when->stays && !visit->inside))
             continue;
         if (when->max_dwell_us && visit->dwell_us > when->max_dwell_us)
             continue;
@@ -210,6 +223,16 @@ static bool avoids(const struct rule_when *when, const struct facts *facts,
     return true;
 }
 
+static bool was_also_in(const struct rule_when *when, const struct facts *facts,
+                        const struct track *track)
+{
+    for (int z = 0; z < ZONES_MAX; z++)
+        if (track->zones[z].seen &&
+            list_has(&when->also_in, zone_kind_names[facts_zone_kind(facts, z)]))
+            return true;
+    return false;
+}
+
 static bool match_usual(const struct rule_when *when, const struct facts *facts, int track)
 {
     if (when->unusual <= 0 && when->unusual_dwell <= 0)
@@ -221,7 +244,8 @@ static bool match_usual(const struct rule_when *when, const struct facts *facts,
            (usual->dwell_s >= 0 && usual->dwell_probability <= when->unusual_dwell);
 }
 
-/* "no" is a statement too: it needs a household that has such somebody, and the time. */
+/* "no" is a statement too: it needs a household that has such somebody, none of whom is about, and
+ * the time. */
 static bool match_expected(const struct rule_when *when, const struct facts *facts,
                            const struct match *match)
 {
@@ -230,9 +254,9 @@ static bool match_expected(const struct rule_when *when, const struct facts *fac
     const char *label = facts->event->tracks[match->track].label;
     const struct household *household = facts->context->household;
     if (when->expected == REST_YES)
-        return facts_expected(facts, match->track, match->visit) != NULL;
+        return facts_expected(facts, match->track) != NULL;
     return household && household_knows(household, label) && match->at.wall_us != TIME_UNKNOWN &&
-           !facts_expected(facts, match->track, match->visit);
+           !household_may_come(household, label);
 }
 
 static bool concerns(const struct rule_when *when, const struct track *track)
@@ -240,6 +264,19 @@ static bool concerns(const struct rule_when *when, const struct track *track)
     if (when->label.count && !list_has(&when->label, track->label))
         return false;
     return !when->kind.count || list_has(&when->kind, kind_names[label_kind(track->label)]);
+}
+
+/* No other that the rule might be about was there at the same time. */
+static bool is_alone(const struct rule_when *when, const struct event *event, int index)
+{
+    const struct track *track = &event->tracks[index];
+    for (int i = 0; i < event->track_count; i++) {
+        const struct track *other = &event->tracks[i];
+        if (i != index && concerns(when, other) && other->first.pts_us <= track->last.pts_us &&
+            other->last.pts_us >= track->first.pts_us)
+            return false;
+    }
+    return true;
 }
 
 static bool match_place(const struct rule_when *when, const struct facts *facts,
@@ -266,7 +303,11 @@ static bool match_track(const struct rule_when *when, const struct facts *facts,
         return false;
     if (when->stationary != REST_EITHER && (when->stationary == REST_YES) != track->stationary)
         return false;
-    if (when->never_in.count && !avoids(when, facts, track))
+    if ((when->never_in.count && !avoids(when, facts, track)) ||
+        (when->also_in.count && !was_also_in(when, facts, track)))
+        return false;
+    if (when->alone != REST_EITHER &&
+        (when->alone == REST_YES) != is_alone(when, facts->event, index))
         return false;
     return match_usual(when, facts, index) && match_place(when, facts, track, match) &&
            match_expected(when, facts, match);

@@ -16,7 +16,7 @@
 #define REASON_NONE       "none"     /* no rule has anything to say */
 #define FEEDBACK_ROWS_MAX 3
 
-enum rule_hours { HOURS_ANY, HOURS_DAY, HOURS_NIGHT, HOURS_AWAY };
+enum rule_hours { HOURS_ANY, HOURS_DAY, HOURS_NIGHT, HOURS_SMALL, HOURS_AWAY };
 enum rule_line { RULE_LINE_IGNORED, RULE_LINE_ANY, RULE_LINE_IN, RULE_LINE_OUT };
 enum rule_zones { RULE_ZONES_ANY, RULE_ZONES_DRAWN, RULE_ZONES_NONE };
 enum rule_rest { REST_EITHER, REST_YES, REST_NO };
@@ -27,9 +27,11 @@ struct rule_when {
     struct opt_list label;     /* empty: any */
     struct opt_list kind;      /* of kind_names; empty: any */
     struct opt_list zone_kind; /* of zone_kind_names; was in one of them; empty: anywhere */
+    struct opt_list also_in;   /* of zone_kind_names; was in one of them, too */
     struct opt_list never_in;  /* of zone_kind_names; was in none of them */
     struct opt_list without;   /* of kind_names; the event has no track of these */
     int64_t min_dwell_us, max_dwell_us;       /* in that zone; 0: no bound */
+    bool stays;                               /* is still in that zone when last seen */
     bool left;                                /* that zone, again */
     int64_t min_duration_us, max_duration_us; /* in view within the event; 0: no bound */
     double min_growth;                        /* 0: no bound */
@@ -41,6 +43,7 @@ struct rule_when {
     int expected;                             /* enum rule_rest: by the household */
     int owner;                                /* enum rule_owner: of that zone */
     double unusual, unusual_dwell;            /* probability of it at most; 0: no bound */
+    int alone;                                /* enum rule_rest: no other of the kind then */
     bool every;                               /* all tracks of the label and kind meet the rest */
 };
 
@@ -97,10 +100,10 @@ int rule_match(const struct rule *rule, const struct facts *facts,
 /* Who else the zone belongs to; NULL: the household, as far as is known. */
 const char *facts_owner(const struct facts *facts, const char *zone);
 
-/* Why the track is expected: the name of somebody who may be it; NULL if it is not. An event with
- * more of its label in view at the same time than are expected has nobody expected. visit is where
- * it has to be expected; NULL: in all places it was in, but for sidewalks. */
-const char *facts_expected(const struct facts *facts, int track, const struct zone_visit *visit);
+/* Why the track is expected: the name of somebody who may be it; NULL if it is not. They have to be
+ * expected in every zone it was in, but for sidewalks. Where more of its label are in view at the
+ * same time than are expected at all, guests too, nobody is. */
+const char *facts_expected(const struct facts *facts, int track);
 
 /* What is usual for the track; NULL: not known. */
 const struct usual *facts_usual(const struct facts *facts, int track);
@@ -116,6 +119,10 @@ double track_growth(const struct track *track, struct sighting *ret_at);
 /* How many of the tracks in has were in view at the same time, at most. One person who comes three
  * times is three tracks, but never three people. */
 int tracks_together(const struct event *event, const bool has[EVENT_TRACKS_MAX]);
+
+/* The middle of a night: from two hours after it begins to one before it ends; never where it has
+ * none. */
+struct opt_times times_small(const struct opt_times *night);
 
 /* Whether local time at wall_us is inside; false if the time is unknown. */
 bool times_contain(const struct opt_times *times, int64_t wall_us);

@@ -13,7 +13,7 @@ extern const struct embedded embedded_rules[];
 
 /* -- its options -- */
 
-static const char *const hours_names[] = {"any", "day", "night", "away", NULL};
+static const char *const hours_names[] = {"any", "day", "night", "small", "away", NULL};
 static const char *const line_names[] = {"ignored", "any", "in", "out", NULL};
 static const char *const zones_names[] = {"any", "drawn", "none", NULL};
 static const char *const rest_names[] = {"either", "yes", "no", NULL};
@@ -29,13 +29,14 @@ static const struct opt when_rows[] = {
      .help = "The track is one of these, in the words of the detector: person, car, dog."},
     {"kind", KINDS(kind), .help = "The track is of one of these kinds."},
     {"zone_kind", PLACES(zone_kind), .help = "The track was in a zone of one of these kinds."},
+    {"also_in", PLACES(also_in), .help = "It was in a zone of one of these kinds as well."},
     {"never_in", PLACES(never_in),
      .help = "The track was in no zone of these kinds; zones of somebody else do not count."},
     {"owner", OPT_ENUM(struct rule_when, owner, owner_names), .def = "any",
      .help = "That zone is the household's own, or it belongs to somebody else (other)."},
     {"expected", OPT_ENUM(struct rule_when, expected, rest_names), .def = "either",
      .help = "The household expects somebody, or such a vehicle, there at that time (yes), or it "
-             "has such and does not expect them then (no)."},
+             "has such and expects none of them then, guests neither (no)."},
     {"unusual", OPT_DOUBLE(struct rule_when, unusual, 0, 1), .def = "0",
      .help = "So many at that place and hour of the week are at most this probable, by what has "
              "been learned; 0: no bound."},
@@ -46,6 +47,8 @@ static const struct opt when_rows[] = {
      .help = "It stayed in that zone at most this long so far; 0s: no bound."},
     {"left", OPT_BOOL(struct rule_when, left), .def = "false",
      .help = "It has left that zone again."},
+    {"stays", OPT_BOOL(struct rule_when, stays), .def = "false",
+     .help = "It is still in that zone, or was when it was last seen."},
     {"line", OPT_ENUM(struct rule_when, line, line_names), .def = "ignored",
      .help = "It crossed a line: any way, in, or out."},
     {"min_growth", OPT_DOUBLE(struct rule_when, min_growth, 0, 1000), .def = "0",
@@ -57,12 +60,16 @@ static const struct opt when_rows[] = {
      .help = "It has come to rest, or it has not."},
     {"hours", OPT_ENUM(struct rule_when, hours, hours_names), .def = "any",
      .help = "The evidence is from the night or away hours of the configuration; day is outside "
-             "the night. Never holds while the time of the pictures is unknown, except for any."},
+             "the night, small are the small hours: its middle, from two hours after it begins to "
+             "one before it ends. Never holds while the time of the pictures is unknown, except "
+             "for any."},
     {"zones", OPT_ENUM(struct rule_when, zones, zones_names), .def = "any",
      .help = "The camera has zones drawn, or it has none."},
     {"without", KINDS(without), .help = "Nothing of these kinds is in the event."},
     {"min_count", OPT_INT(struct rule_when, min_count, 1, EVENT_TRACKS_MAX), .def = "1",
      .help = "At least this many tracks meet all the rest and were in view at the same time."},
+    {"alone", OPT_ENUM(struct rule_when, alone, rest_names), .def = "either",
+     .help = "No other of this label and kind was in view at the same time (yes), or one was."},
     {"every", OPT_BOOL(struct rule_when, every), .def = "false",
      .help = "All tracks of this label and kind meet all the rest, not just one of them. Use it "
              "where points are negative: a passer-by must not excuse a burglar."},
@@ -79,6 +86,7 @@ static bool check_when(const void *section, const char **ret_at, struct err *err
         {"min_dwell", when->min_dwell_us > 0},
         {"max_dwell", when->max_dwell_us > 0},
         {"left", when->left},
+        {"stays", when->stays},
         {"owner", when->owner != OWNER_ANY},
     };
     for (size_t i = 0; i < ARRAY_LEN(of_zone); i++) {

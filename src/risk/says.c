@@ -61,7 +61,7 @@ static void add_household(struct text *text, const char *word, size_t bytes,
                           const struct facts *facts, const struct match *match)
 {
     if (is_word(word, bytes, "who"))
-        add_plain(text, facts_expected(facts, match->track, match->visit));
+        add_plain(text, facts_expected(facts, match->track));
     else if (is_word(word, bytes, "owner") && match->visit)
         add_plain(text, facts_owner(facts, match->visit->name));
 }

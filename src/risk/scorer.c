@@ -55,7 +55,7 @@ static const struct opt risk_rows[] = {
      .help = "A second file of risk rules that scores beside the real one, without effect; what "
              "it would have changed is counted and logged."},
     {"household", OPT_GROUP(struct risk_conf, household, &household_section),
-     .help = "Who lives here, and when they come and go."},
+     .help = "People, their vehicles, and whose ground a zone is."},
     {"baseline", OPT_GROUP(struct risk_conf, baseline, &baseline_section),
      .help = "What is usual, learned from what is seen."},
     {"llm", OPT_GROUP(struct risk_conf, llm, &llm_section),

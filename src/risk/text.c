@@ -79,6 +79,18 @@ void text_add_time(struct text *text, int64_t wall_us)
         text_add(text, "an unknown time");
 }
 
+#define DAY_MIN (24 * 60)
+
+struct opt_times times_small(const struct opt_times *night)
+{
+    const int evening_min = 120, morning_min = 60;
+    int span_min = (night->to_min - night->from_min + DAY_MIN) % DAY_MIN;
+    if (span_min <= evening_min + morning_min)
+        return (struct opt_times){0, 0};
+    return (struct opt_times){(night->from_min + evening_min) % DAY_MIN,
+                              (night->to_min - morning_min + DAY_MIN) % DAY_MIN};
+}
+
 bool times_contain(const struct opt_times *times, int64_t wall_us)
 {
     struct tm tm;

@@ -43,6 +43,10 @@ static const struct row rows[] = {
     {"left", {.zone_kind = LIST("entry"), .left = true}, 1},
     {"has not left", {.zone_kind = LIST("yard"), .left = true}, 0},
     {"dwell counts per zone", {.zone_kind = LIST("yard", "entry"), .min_dwell_us = S(21)}, 0},
+    {"is still there", {.zone_kind = LIST("yard"), .stays = true}, 1},
+    {"is there no more", {.zone_kind = LIST("entry"), .stays = true}, 0},
+    {"also in", {.zone_kind = LIST("yard"), .also_in = LIST("entry", "sidewalk")}, 1},
+    {"not also in", {.zone_kind = LIST("driveway"), .also_in = LIST("entry", "sidewalk")}, 0},
     {"any crossing", {.line = RULE_LINE_ANY}, 1},
     {"in", {.line = RULE_LINE_IN}, 1},
     {"out", {.line = RULE_LINE_OUT}, 0},
@@ -63,6 +67,9 @@ static const struct row rows[] = {
     {"count of the kind", {.kind = LIST("person"), .min_count = 2}, 0},
     {"every", {.kind = LIST("person"), .line = RULE_LINE_IN, .every = true}, 1},
     {"not every", {.line = RULE_LINE_IN, .every = true}, 0},
+    {"alone", {.kind = LIST("person"), .alone = REST_YES}, 1},
+    {"in company", {.kind = LIST("person", "animal"), .alone = REST_YES}, 0},
+    {"not alone", {.kind = LIST("person", "animal"), .alone = REST_NO}, 2},
     {"together", {.zone_kind = LIST("entry"), .line = RULE_LINE_IN, .min_growth = 2}, 1},
     {"not the same track", {.zone_kind = LIST("driveway"), .line = RULE_LINE_IN}, 0},
     {"any hours", {.hours = HOURS_ANY}, 3},
@@ -155,7 +162,7 @@ static void what_is_known_counts(void **state)
         if (count != known_rows[i].matches)
             fail_msg("%s: %d matches", known_rows[i].name, count);
     }
-    CHECK_STR(facts_expected(&facts, 0, NULL), "Anna");
+    CHECK_STR(facts_expected(&facts, 0), "Anna");
     stage_close(&stage);
 }
 
@@ -192,14 +199,14 @@ static void more_than_are_expected(void **state)
     struct actor actor = {.label = "person", .seconds = 10, AT({DOOR, 5}, {PAVEMENT, 2})};
     struct track *first = stage_enter(&stage, &actor), *second = stage_enter(&stage, &actor);
     struct facts facts = {stage.event, &stage.context};
-    CHECK(!facts_expected(&facts, 0, NULL));
+    CHECK(!facts_expected(&facts, 0));
     second->first.pts_us = first->last.pts_us + 1;
     second->last.pts_us = second->first.pts_us + 5;
-    CHECK_STR(facts_expected(&facts, 0, NULL), "Anna"); /* the sidewalk is everybody's */
-    CHECK(!facts_expected(&facts, 0, &first->zones[PAVEMENT]));
+    CHECK_STR(facts_expected(&facts, 0), "Anna"); /* the sidewalk is everybody's */
     first->zones[LAWN] = (struct zone_visit){.seen = true, .name = "front lawn"};
-    CHECK(!facts_expected(&facts, 0, NULL));
-    CHECK_STR(facts_expected(&facts, 0, &first->zones[DOOR]), "Anna");
+    CHECK(!facts_expected(&facts, 0));
+    first->zones[LAWN].seen = false;
+    CHECK_STR(facts_expected(&facts, 0), "Anna");
     /* Of somebody who is not there now nothing is said while the time is not known. */
     static const struct household away = {.count = 1, .items = {{"Anna", "person", 0, false, {0}}}};
     stage.context.household = &away;
@@ -208,6 +215,13 @@ static void more_than_are_expected(void **state)
     CHECK_INT(rule_match(&rule, &facts, match), 0);
     first->best.wall_us = stage_wall_us(NOON);
     CHECK_INT(rule_match(&rule, &facts, match), 1);
+    /* A guest who may come is somebody, too. */
+    static const struct household cleaner = {
+        .count = 2,
+        .items = {{"Anna", "person", 0, false, {0}}, {"Rosa", "person", TRUST_GUEST, true, {0}}}};
+    stage.context.household = &cleaner;
+    CHECK_INT(rule_match(&rule, &facts, match), 0);
+    CHECK(!facts_expected(&facts, 0));
     stage_close(&stage);
 }
 
@@ -216,7 +230,7 @@ static void times_of_day_follow_the_sighting(void **state)
     (void)state;
     static const struct {
         const char *time;
-        int night, away, day;
+        int night, away, day, small;
     } cases[] = {
         {"2026-11-20T21:59:59+01:00", 0, 0, 1},
         {"2026-11-20T22:00:00+01:00", 1, 0, 0},
@@ -231,6 +245,10 @@ static void times_of_day_follow_the_sighting(void **state)
         {"2026-03-29T04:00:00Z", 0, 0, 1},
         {"2026-10-25T04:59:00Z", 1, 0, 0},
         {"2026-10-25T05:00:00Z", 0, 0, 1},
+        {"2026-11-20T23:59:59+01:00", 1, 0, 0},
+        {"2026-11-20T00:00:00+01:00", 1, 0, 0, 1},
+        {"2026-11-20T04:59:59+01:00", 1, 0, 0, 1},
+        {"2026-11-20T05:00:00+01:00", 1, 0, 0},
         {NULL, 0, 0, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -244,6 +262,7 @@ static void times_of_day_follow_the_sighting(void **state)
         const int expected[] = {[HOURS_ANY] = 1,
                                 [HOURS_DAY] = cases[i].day,
                                 [HOURS_NIGHT] = cases[i].night,
+                                [HOURS_SMALL] = cases[i].small,
                                 [HOURS_AWAY] = cases[i].away};
         for (int h = HOURS_ANY; h <= HOURS_AWAY; h++) {
             struct rule rule = {.max_times = 1, .when = {.hours = h}};
@@ -251,6 +270,23 @@ static void times_of_day_follow_the_sighting(void **state)
                 fail_msg("%s: hours %d", cases[i].time ? cases[i].time : "unknown", h);
         }
         stage_close(&stage);
+    }
+}
+
+static void a_short_night_has_no_small_hours(void **state)
+{
+    (void)state;
+    static const struct {
+        struct opt_times night, small;
+    } cases[] = {
+        {{22 * 60, 6 * 60}, {0, 5 * 60}}, {{0, 0}, {0, 0}},
+        {{23 * 60, 2 * 60}, {0, 0}},      {{23 * 60, 2 * 60 + 1}, {60, 61}},
+        {{60, 8 * 60}, {3 * 60, 7 * 60}}, {{20 * 60, 30}, {22 * 60, 23 * 60 + 30}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct opt_times small = times_small(&cases[i].night);
+        CHECK_INT(small.from_min, cases[i].small.from_min);
+        CHECK_INT(small.to_min, cases[i].small.to_min);
     }
 }
 
@@ -394,6 +430,7 @@ int main(void)
         cmocka_unit_test(without_knowledge_nothing_holds),
         cmocka_unit_test(more_than_are_expected),
         cmocka_unit_test(times_of_day_follow_the_sighting),
+        cmocka_unit_test(a_short_night_has_no_small_hours),
         cmocka_unit_test(evidence_is_from_within_the_hours),
         cmocka_unit_test(matches_are_sorted_and_capped),
         cmocka_unit_test(a_count_is_of_one_moment),
