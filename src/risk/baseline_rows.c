@@ -7,6 +7,8 @@
 /* Hours that go into one row. */
 #define WATCH_STEP 8
 #define WATCH_ROWS (BASELINE_HOURS / WATCH_STEP)
+#define TIME_BYTES 24
+#define CELL_BYTES 48
 
 _Static_assert(BASELINE_HOURS % WATCH_STEP == 0, "every hour is in a row");
 _Static_assert(WATCH_STEP * 8 <= sizeof((struct baseline_row *)0)->data, "a row has room for them");
@@ -59,6 +61,8 @@ static void make_watch(const struct baseline_watch *watch, struct baseline_row *
     struct baseline_row *row = &rows[(*count)++];
     STR_COPY(row->key, "time");
     put_u64(row, (uint64_t)watch->wall_us);
+    put_u64(row, (uint64_t)watch->hour_wall_us);
+    put_double(row, watch->hour_watched);
 }
 
 struct baseline_row *baseline_rows_make(const struct baseline_watch *watch,
@@ -72,10 +76,14 @@ struct baseline_row *baseline_rows_make(const struct baseline_watch *watch,
         const struct baseline_cell *c = &cells[i];
         struct baseline_row *row = &rows[(*ret_count)++];
         snprintf(row->key, sizeof row->key, "cell %d %d %s", c->hour, c->kind, c->zone);
+        if (c->visits == 0)
+            continue; /* a row without data is dropped */
         put_double(row, c->visits);
         put_double(row, c->dwell_s);
         put_double(row, c->dwell_s2);
         put_u64(row, (uint64_t)c->wall_us);
+        put_u64(row, (uint64_t)c->hour_wall_us);
+        put_u64(row, (uint64_t)c->hour_visits);
     }
     return rows;
 }
@@ -99,7 +107,7 @@ static void add_cell(struct baseline_rows *rows, const struct baseline_row *row)
 {
     struct baseline_cell *c = &rows->cells[rows->cell_count];
     int zone_at = 0;
-    if (rows->cell_count == BASELINE_CELLS_MAX || row->bytes != 32 ||
+    if (rows->cell_count == BASELINE_CELLS_MAX || row->bytes != CELL_BYTES ||
         sscanf(row->key, "cell %d %d %n", &c->hour, &c->kind, &zone_at) != 2 || zone_at == 0 ||
         !STR_COPY(c->zone, row->key + zone_at))
         return;
@@ -107,6 +115,8 @@ static void add_cell(struct baseline_rows *rows, const struct baseline_row *row)
     c->dwell_s = get_double(row, 1);
     c->dwell_s2 = get_double(row, 2);
     c->wall_us = (int64_t)get_u64(row, 3);
+    c->hour_wall_us = (int64_t)get_u64(row, 4);
+    c->hour_visits = (int)get_u64(row, 5);
     rows->cell_count++;
 }
 
@@ -115,8 +125,10 @@ void baseline_rows_add(struct baseline_rows *rows, const struct baseline_row *ro
     int index;
     if (strncmp(row->key, "cell ", 5) == 0) {
         add_cell(rows, row);
-    } else if (strcmp(row->key, "time") == 0 && row->bytes == 8) {
+    } else if (strcmp(row->key, "time") == 0 && row->bytes == TIME_BYTES) {
         rows->watch.wall_us = (int64_t)get_u64(row, 0);
+        rows->watch.hour_wall_us = (int64_t)get_u64(row, 1);
+        rows->watch.hour_watched = get_double(row, 2);
         rows->timed = true;
     } else if (sscanf(row->key, "watch %d", &index) == 1 && index >= 0 && index < WATCH_ROWS &&
                row->bytes == WATCH_STEP * 8) {

@@ -65,6 +65,8 @@ static void what_was_learned_comes_back(void **state)
     baseline_watch_state(again, &watch_again);
     CHECK(memcmp(watch.hours, watch_again.hours, sizeof watch.hours) == 0);
     CHECK_INT(watch.wall_us, watch_again.wall_us);
+    CHECK_INT(watch.hour_wall_us, watch_again.hour_wall_us);
+    CHECK(watch.hour_watched == watch_again.hour_watched);
     AUTO(event_unref) struct event *e = event_new();
     e->wall_start_us = e->wall_end_us = INT64_C(1790000000 + 42 * 86400) * US_PER_S;
     e->track_count = 1;
@@ -81,16 +83,16 @@ static void rows_of_another_program_are_left_out(void **state)
 {
     (void)state;
     static const struct baseline_row bad[] = {
-        {"cell 3", {0}, 32},
-        {"cell x 1 door", {0}, 32},
-        {"cell 3 0 door", {0}, 31},
+        {"cell 3", {0}, 48},
+        {"cell x 1 door", {0}, 48},
+        {"cell 3 0 door", {0}, 47},
         {"watch 21", {0}, 64},
         {"watch -1", {0}, 64},
         {"watch 0", {0}, 8},
         {"time", {0}, 7},
         {"", {0}, 0},
         {"something else", {0}, 64},
-        {"cell 3 0 a name that is longer than any zone may have, far longer", {0}, 32},
+        {"cell 3 0 a name that is longer than any zone may have, far longer", {0}, 48},
     };
     AUTO(baseline_rows_free) struct baseline_rows *rows = baseline_rows_new();
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
