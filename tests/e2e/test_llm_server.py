@@ -107,7 +107,7 @@ def _(name, file):
         assert server.busy_slots() == 0
         server.stop()
         look.say('doubt')
-        assert 'nobody listens' in look.until('down')['reason'] or look.states()[-1] == 'down'
+        look.until('down')
     server.stop()
 
 
@@ -122,6 +122,26 @@ def _():
         assert set(look.states()) <= {'unknown', 'down', 'loading', 'ready'}, look.states()
     with looking(server.url, api_key='sk-4711-falsch') as look:
         assert 'does not accept the api_key' in look.until('denied')['reason']
+    server.stop()
+
+
+@case('a real llama-server: cancelling a request frees its slot at once', data=True)
+def _():
+    why = llama.missing()
+    if why:
+        raise Skip(why)
+    server = llama.Llama(llama.model('tiny-llm.gguf'))
+    with looking(server.url) as look:
+        look.until('ready', 60)
+        for _ in range(2):
+            look.say('burn')
+            wait_for('busy slot', lambda: server.busy_slots() == 1, 20, 0.005)
+            look.say('cancel')
+            begun = tap.time.monotonic()
+            wait_for('free slot', lambda: server.busy_slots() == 0, 2, 0.005)
+            took = tap.time.monotonic() - begun
+            assert took < 1 * tap.patience(), f'{took:.3f} s'
+        assert 'burnt out' not in look.err.text, 'it had ended by itself'
     server.stop()
 
 
