@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool parse_id(const char *text, const char *what, struct uuid *ret, struct err *err)
+bool parse_id(const char *text, const char *what, struct uuid *ret, struct err *err)
 {
     if (uuid_parse(text, ret))
         return true;
@@ -45,8 +45,7 @@ static bool check_camera(const struct serve *serve, const struct event_query *qu
     return camera_find(serve, query->camera, err) >= 0;
 }
 
-/* Ends the open object of a list with where it goes on. */
-static void reply_page(struct json *j, int limit, const struct uuid *next, struct reply *reply)
+void reply_page(struct json *j, int limit, const struct uuid *next, struct reply *reply)
 {
     json_begin_object(j, "pagination");
     json_int(j, "limit", limit);

@@ -59,8 +59,17 @@ void bytes_unref(struct bytes **blob);
 enum method {
     METHOD_GET = 1,
     METHOD_HEAD = 2,
-    METHOD_OTHER = 4,
+    METHOD_PUT = 4,
+    METHOD_POST = 8,
+    METHOD_DELETE = 16,
+    METHOD_OTHER = 32,
 };
+#define METHODS_READ   (METHOD_GET | METHOD_HEAD)
+#define METHODS_CHANGE (METHOD_PUT | METHOD_POST | METHOD_DELETE)
+
+#define BODY_BYTES_MAX 4096
+/* What a change is answered with, or an error: its message and hint, every byte of them escaped. */
+#define SHORT_REPLY_BYTES_MAX 8192
 
 #define ETAG_BYTES 48
 
@@ -72,6 +81,8 @@ struct request {
     bool upgrade; /* a WebSocket handshake */
     bool accepts_gzip;
     char if_none_match[512];
+    const char *body; /* of a change: JSON, terminated; empty if there is none */
+    size_t body_bytes;
 };
 
 struct reply {
@@ -115,6 +126,7 @@ struct route {
     unsigned flags;
     const char *const *params; /* allowed query parameters; NULL: none */
     void (*answer)(struct serve *serve, struct request *request, struct reply *reply);
+    unsigned methods; /* enum method; 0: METHODS_READ */
 };
 
 extern const struct route routes[]; /* ends with {0} */
@@ -134,9 +146,17 @@ void api_camera_events(struct serve *serve, struct request *request, struct repl
 void api_events(struct serve *serve, struct request *request, struct reply *reply);
 void api_event(struct serve *serve, struct request *request, struct reply *reply);
 void api_event_snapshot(struct serve *serve, struct request *request, struct reply *reply);
+void api_feedback(struct serve *serve, struct request *request, struct reply *reply);
+void api_event_feedback(struct serve *serve, struct request *request, struct reply *reply);
+void api_jobs(struct serve *serve, struct request *request, struct reply *reply);
+void api_jobs_requeue(struct serve *serve, struct request *request, struct reply *reply);
 void live_plain(struct serve *serve, struct request *request, struct reply *reply);
 void asset_page(struct serve *serve, struct request *request, struct reply *reply);
 void asset_file(struct serve *serve, struct request *request, struct reply *reply);
+
+bool parse_id(const char *text, const char *what, struct uuid *ret, struct err *err);
+/* Ends the open object of a list with where it goes on. */
+void reply_page(struct json *j, int limit, const struct uuid *next, struct reply *reply);
 
 /* Index of the camera, or -1 with the error filled: not found, did you mean. */
 int camera_find(const struct serve *serve, const char *name, struct err *err);

@@ -70,6 +70,7 @@ static const char *status_text(int status)
         {411, "Length Required"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
         {421, "Misdirected Request"},
         {426, "Upgrade Required"},
         {500, "Internal Server Error"},

@@ -6,10 +6,12 @@ static const char *const camera_events_params[] = {"camera", "limit", "cursor", 
 static const char *const events_params[] = {"camera", "min_level", "limit", "cursor", NULL};
 /* The revision is not looked at: it makes a changed picture's address a new one. */
 static const char *const event_picture_params[] = {"track", "boxes", "revision", NULL};
+static const char *const jobs_params[] = {"dead", "limit", "cursor", NULL};
+static const char *const feedback_params[] = {"limit", "cursor", NULL};
 static const char *const camera_picture_params[] = {"boxes", "width", NULL};
 
-/* Every address there is. The method is GET (and HEAD) throughout: nothing can be changed through
- * this door until it has a lock. */
+/* Every address there is. What can be changed through this door before it has a lock is little, and
+ * can be taken back: what people say about events, and asking a language model again. */
 const struct route routes[] = {
     {"/health", ROUTE_PUBLIC, NULL, api_health},
     {"/", ROUTE_PUBLIC, NULL, asset_page},
@@ -22,6 +24,11 @@ const struct route routes[] = {
     {"/api/events", 0, events_params, api_events},
     {"/api/events/{id}", 0, NULL, api_event},
     {"/api/events/{id}/snapshot", 0, event_picture_params, api_event_snapshot},
+    {"/api/events/{id}/feedback", 0, NULL, api_event_feedback, METHOD_PUT | METHOD_DELETE},
+    {"/api/feedback", 0, feedback_params, api_feedback},
+    {"/api/llm/jobs", 0, jobs_params, api_jobs},
+    {"/api/llm/jobs/requeue", 0, NULL, api_jobs_requeue, METHOD_POST},
+    {"/api/llm/jobs/{id}/requeue", 0, NULL, api_jobs_requeue, METHOD_POST},
     {"/ws/events", ROUTE_WEBSOCKET, NULL, live_plain},
     {0},
 };

@@ -4,9 +4,12 @@
 #include "serve/internal.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <libwebsockets.h>
+#include <limits.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -23,6 +26,7 @@ struct web {
     struct lws_vhost *vhost;
     int port;
     int connections;                  /* all sockets, serve thread only */
+    int64_t turn;                     /* goes up each time round */
     bool goodbye_said, deadline_over; /* while stopping */
     lws_sorted_usec_list_t deadline;
 };
@@ -33,6 +37,12 @@ struct connection {
     struct reply reply;
     size_t written;
     bool answering, header_written, head_only;
+    /* A change whose body is on its way; NULL: none. */
+    struct request *change;
+    const struct route *change_route;
+    char *body; /* BODY_BYTES_MAX + 1 */
+    size_t body_bytes;
+    int64_t body_deadline_us, body_turn; /* body_turn: in which the last one was whole */
     /* After an upgrade. */
     struct client *client;
     size_t message_bytes;
@@ -69,20 +79,51 @@ static bool check_host(struct lws *wsi, char *host, size_t bytes, struct reply *
     return false;
 }
 
-/* No address takes a body, and 4.1 cannot read a chunked one. */
-static bool check_body(struct lws *wsi, struct reply *reply)
+/* Only changes have a body, and 4.1 cannot read a chunked one. */
+static bool check_body(struct lws *wsi, enum method method, size_t *ret_bytes, struct reply *reply)
 {
-    char length[24];
+    char length[24], *end;
+    *ret_bytes = 0;
     if (has_header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING)) {
         reply_problem(reply, 411, "chunked bodies are not read", "send a Content-Length");
         return false;
     }
     if (!has_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH))
         return true;
+    size_t most = method & METHODS_CHANGE ? BODY_BYTES_MAX : 0;
+    unsigned long long bytes = ULLONG_MAX;
     if (header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length, sizeof length) &&
-        strcmp(length, "0") == 0)
+        isdigit((unsigned char)length[0])) {
+        bytes = strtoull(length, &end, 10);
+        bytes = *end ? ULLONG_MAX : bytes;
+    }
+    *ret_bytes = (size_t)bytes;
+    if (bytes <= most)
         return true;
-    reply_problem(reply, 413, "a body of more than 0 bytes", "nothing here takes a body");
+    char text[64];
+    snprintf(text, sizeof text, "a body of more than %zu bytes", most);
+    reply_problem(reply, 413, text, most ? NULL : "nothing is read here but changes");
+    return false;
+}
+
+/* A page of another origin can make its visitor's browser send a form here, but not JSON, and never
+ * without its own name as the Origin. */
+static bool check_change(struct lws *wsi, size_t body_bytes, struct reply *reply)
+{
+    char text[HOST_BYTES_MAX], host[HOST_BYTES_MAX];
+    if (has_header(wsi, WSI_TOKEN_ORIGIN) &&
+        (!header(wsi, WSI_TOKEN_ORIGIN, text, sizeof text) ||
+         !header(wsi, WSI_TOKEN_HOST, host, sizeof host) || !origin_matches_host(text, host))) {
+        reply_problem(reply, 403, "a page of another origin may not change anything here", NULL);
+        return false;
+    }
+    static const char json[] = "application/json";
+    bool is_json = header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, text, sizeof text) &&
+                   strncasecmp(text, json, sizeof json - 1) == 0 &&
+                   (text[sizeof json - 1] == '\0' || strchr("; ", text[sizeof json - 1]));
+    if (is_json || body_bytes == 0)
+        return true;
+    reply_problem(reply, 415, "changes are sent as JSON", "set Content-Type: application/json");
     return false;
 }
 
@@ -99,9 +140,20 @@ static bool read_query(struct lws *wsi, const struct route *route, struct params
 
 static enum method method_of(int library_method)
 {
-    if (library_method == LWSHUMETH_GET)
+    switch (library_method) {
+    case LWSHUMETH_GET:
         return METHOD_GET;
-    return library_method == LWSHUMETH_HEAD ? METHOD_HEAD : METHOD_OTHER;
+    case LWSHUMETH_HEAD:
+        return METHOD_HEAD;
+    case LWSHUMETH_PUT:
+        return METHOD_PUT;
+    case LWSHUMETH_POST:
+        return METHOD_POST;
+    case LWSHUMETH_DELETE:
+        return METHOD_DELETE;
+    default:
+        return METHOD_OTHER;
+    }
 }
 
 /* Reads the request head into *request; false: reply says what is wrong, and the connection ends.
@@ -131,28 +183,38 @@ static bool read_request(struct lws *wsi, struct request *request, struct reply 
         request->accepts_gzip = accepts_encoding(encoding, "gzip");
     (void)header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, request->if_none_match,
                  sizeof request->if_none_match);
-    return check_host(wsi, host, sizeof host, reply) && check_body(wsi, reply);
+    return check_host(wsi, host, sizeof host, reply) &&
+           check_body(wsi, request->method, &request->body_bytes, reply);
 }
 
-static void answer(struct serve *serve, struct lws *wsi, struct request *request,
-                   struct reply *reply)
+static const char *allowed_methods(const struct route *route)
+{
+    if (!route->methods)
+        return "GET, HEAD";
+    return route->methods & METHOD_POST ? "POST" : "PUT, DELETE";
+}
+
+/* The route that may answer; NULL: reply says why there is none. */
+static const struct route *find_route(struct serve *serve, struct lws *wsi, struct request *request,
+                                      struct reply *reply)
 {
     struct err err = {0};
     const struct route *route = route_find(request->path, request->path_params);
     if (!route) {
         route_unknown(request->path, reply);
-        return;
+        return NULL;
     }
-    if (request->method == METHOD_OTHER) {
+    if (!(request->method & (route->methods ? route->methods : METHODS_READ))) {
         reply_problem(reply, 405, "the method is not allowed here", NULL);
-        reply->allow = "GET, HEAD";
-        return;
+        reply->allow = allowed_methods(route);
+        return NULL;
     }
     if (!read_query(wsi, route, &request->params, &err)) {
         reply_error(reply, &serve->log, &err);
-        return;
+        return NULL;
     }
-    route->answer(serve, request, reply);
+    bool change = request->method & METHODS_CHANGE;
+    return !change || check_change(wsi, request->body_bytes, reply) ? route : NULL;
 }
 
 static void connection_forget_reply(struct connection *c)
@@ -162,38 +224,129 @@ static void connection_forget_reply(struct connection *c)
     c->written = 0;
 }
 
-/* Header and a short body in one write, for answers after which the connection ends; what a client
- * might still be sending is not read. */
-static int write_and_close(struct lws *wsi, struct reply *reply)
+/* Header and body of a short reply in one write. */
+static bool write_whole(struct lws *wsi, struct reply *reply)
 {
-    unsigned char buffer[LWS_PRE + REPLY_HEADER_BYTES + 1024];
-    reply->close = true;
+    unsigned char buffer[LWS_PRE + REPLY_HEADER_BYTES + SHORT_REPLY_BYTES_MAX];
+    ASSERT(reply->status != 0 && reply->bytes <= SHORT_REPLY_BYTES_MAX);
     char *start = (char *)buffer + LWS_PRE;
     size_t used = reply_header(reply, start, REPLY_HEADER_BYTES);
-    size_t body = MIN(reply->bytes, (size_t)1024);
-    if (body > 0)
-        memcpy(start + used, reply->data, body);
-    (void)lws_write(wsi, buffer + LWS_PRE, used + body, LWS_WRITE_HTTP);
+    if (reply->bytes > 0)
+        memcpy(start + used, reply->data, reply->bytes);
+    bool ok = lws_write(wsi, buffer + LWS_PRE, used + reply->bytes, LWS_WRITE_HTTP) >= 0;
     reply_done(reply);
+    return ok;
+}
+
+/* For answers after which the connection ends; what a client might still be sending is not read. */
+static int write_and_close(struct lws *wsi, struct reply *reply)
+{
+    reply->close = true;
+    (void)write_whole(wsi, reply);
     return -1;
+}
+
+static void connection_forget_change(struct connection *c)
+{
+    free(c->change);
+    free(c->body);
+    c->change = NULL;
+    c->body = NULL;
+    c->body_bytes = 0;
+}
+
+static int begin_reply(struct lws *wsi, struct connection *c, const struct request *request,
+                       struct reply *reply)
+{
+    ASSERT(reply->status != 0);
+    connection_forget_reply(c);
+    c->reply = *reply;
+    c->answering = true;
+    c->head_only = request->method == METHOD_HEAD;
+    lws_callback_on_writable(wsi);
+    return 0;
+}
+
+/* The body follows in pieces. The library's patience begins anew with each of them, ours does not.
+ */
+static int await_body(struct web *web, struct connection *c, const struct route *route,
+                      const struct request *request)
+{
+    connection_forget_change(c);
+    c->change = NEW(struct request);
+    *c->change = *request;
+    c->change_route = route;
+    c->body = xcalloc(BODY_BYTES_MAX + 1, 1);
+    c->body_deadline_us = clock_mono_us(web->serve->params.clock) + REQUEST_TIMEOUT_S * US_PER_S;
+    return 0;
 }
 
 static int on_request(struct web *web, struct lws *wsi, struct connection *c)
 {
-    struct request request = {0};
+    struct request request = {.body = ""};
     struct reply reply = {0};
+    if (c->body_turn == web->turn)
+        return -1; /* as is_misread says: before the library has left its loop */
     if (!read_request(wsi, &request, &reply))
         return write_and_close(wsi, &reply);
-    answer(web->serve, wsi, &request, &reply);
-    ASSERT(reply.status != 0);
-    if (request.method == METHOD_OTHER)
+    const struct route *route = find_route(web->serve, wsi, &request, &reply);
+    /* Whatever follows the head of a refused change is not read. */
+    if (!route && !(request.method & METHODS_READ))
         return write_and_close(wsi, &reply);
-    connection_forget_reply(c);
-    c->reply = reply;
-    c->answering = true;
-    c->head_only = request.method == METHOD_HEAD;
-    lws_callback_on_writable(wsi);
+    if (route && request.body_bytes > 0)
+        return await_body(web, c, route, &request);
+    if (route)
+        route->answer(web->serve, &request, &reply);
+    /* Without a length there is no body, but the library would take whatever follows for one. */
+    reply.close = (request.method & (METHOD_PUT | METHOD_POST)) != 0 &&
+                  !has_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    return begin_reply(wsi, c, &request, &reply);
+}
+
+/* A request that was sent before the answer to the one before it lies in the library's own buffer,
+ * and if it has a body, the library begins to read that at the request's head again, in a loop that
+ * does not end while there is more that waits for an answer. */
+static bool is_misread(const char *data, size_t bytes)
+{
+    static const char *const heads[] = {"PUT ", "POST ", "DELETE "};
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+        if (bytes >= strlen(heads[i]) && strncmp(data, heads[i], strlen(heads[i])) == 0)
+            return true;
+    return false;
+}
+
+/* What follows an answered request without a body is dropped. The library also tells of the body,
+ * and of its end, of a POST that says it has none. */
+static int on_body(struct web *web, struct connection *c, const char *data, size_t bytes)
+{
+    if (!c->change)
+        return c->answering ? 0 : -1;
+    if (bytes > c->change->body_bytes - c->body_bytes ||
+        (c->body_bytes == 0 && is_misread(data, bytes)) ||
+        clock_mono_us(web->serve->params.clock) > c->body_deadline_us)
+        return -1;
+    memcpy(c->body + c->body_bytes, data, bytes);
+    c->body_bytes += bytes;
     return 0;
+}
+
+/* Answered in here: while an answer waits for its turn after a body, the library goes round in
+ * circles over a next request that is here already. */
+static int on_body_complete(struct web *web, struct lws *wsi, struct connection *c)
+{
+    struct reply reply = {0};
+    if (!c->change)
+        return c->answering ? 0 : -1;
+    if (c->body_bytes != c->change->body_bytes)
+        return -1;
+    c->change->body = c->body;
+    c->change_route->answer(web->serve, c->change, &reply);
+    connection_forget_change(c);
+    c->body_turn = web->turn;
+    return write_whole(wsi, &reply) && !lws_partial_buffered(wsi) &&
+                   !lws_http_transaction_completed(wsi)
+               ? 0
+               : -1;
 }
 
 /* One write for each call, as the library demands; then it calls again. */
@@ -224,8 +377,9 @@ static int on_reply_writable(struct lws *wsi, struct connection *c)
             return 0;
         }
     }
+    bool close = c->reply.close;
     connection_forget_reply(c);
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    return close || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
 /* --- WebSocket --- */
@@ -322,6 +476,7 @@ static void connection_done(struct web *web, struct connection *c)
     if (!c)
         return;
     connection_forget_reply(c);
+    connection_forget_change(c);
     client_free(web->serve, &c->client);
     free(c->message);
     c->message = NULL;
@@ -389,7 +544,10 @@ static int web_callback(struct lws *wsi, enum lws_callback_reasons reason, void 
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         live_drain(web->serve);
         return 0;
-    case LWS_CALLBACK_HTTP_BODY: /* never reached: requests with a body have been refused */
+    case LWS_CALLBACK_HTTP_BODY:
+        return on_body(web, c, in, bytes);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return on_body_complete(web, wsi, c);
     case LWS_CALLBACK_RAW_ADOPT: /* CONNECT turns a connection into a raw one */
     case LWS_CALLBACK_RAW_RX:
         return -1;
@@ -529,7 +687,7 @@ static void say_goodbye(struct web *web)
 
 void web_run(struct web *web)
 {
-    while (lws_service(web->context, 0) >= 0) {
+    for (web->turn = 1; lws_service(web->context, 0) >= 0; web->turn++) {
         if (!atomic_load(&web->serve->stopping))
             continue;
         say_goodbye(web);

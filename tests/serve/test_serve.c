@@ -67,14 +67,21 @@ static void every_route_keeps_the_rules(void **state)
     for (const struct route *r = routes; r->path; r++) {
         char path[256], request[512];
         path_fill(r->path, "/x/x/x/x", path, sizeof path);
-        snprintf(request, sizeof request, "GET %s?no-such=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                 path);
+        bool reads = !r->methods;
+        const char *right = reads ? "GET" : r->methods & METHOD_POST ? "POST" : "DELETE";
+        const char *allow = reads                      ? "Allow: GET, HEAD"
+                            : r->methods & METHOD_POST ? "Allow: POST"
+                                                       : "Allow: PUT, DELETE";
+        snprintf(request, sizeof request, "%s %s?no-such=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                 right, path);
         expect(h, request, 400, "unknown parameter 'no-such'");
-        snprintf(request, sizeof request, "DELETE %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
-        expect(h, request, 405, "Allow: GET, HEAD");
-        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: evil.example\r\n\r\n", path);
+        snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                 reads ? "DELETE" : "GET", path);
+        expect(h, request, 405, allow);
+        snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: evil.example\r\n\r\n", right,
+                 path);
         expect(h, request, 421, "answers only to names of its own machine");
-        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+        snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: localhost\r\n\r\n", right, path);
         struct answer a = raw_ask(h->port, request);
         CHECK_CONTAINS(a.head, "X-Content-Type-Options: nosniff");
         CHECK_CONTAINS(a.head, "frame-ancestors 'none'");
@@ -253,8 +260,17 @@ static void bad_requests_are_refused(void **state)
         {"POST /api/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
          "0\r\n\r\n",
          411, "Content-Length"},
-        {"POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", 413,
-         "takes a body"},
+        {"POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", 405,
+         "Allow: GET, HEAD"},
+        {"POST /api/llm/jobs/requeue HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4097\r\n\r\n",
+         413, "more than 4096 bytes"},
+        {"POST /api/llm/jobs/requeue HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil\r\n\r\n",
+         403, "another origin"},
+        {"POST /api/llm/jobs/requeue HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n", 403,
+         "another origin"},
+        {"POST /api/llm/jobs/requeue HTTP/1.1\r\nHost: localhost\r\n"
+         "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+         415, "application/json"},
         {"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n", 413, "body"},
         {"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1e3\r\n\r\n", 413, "body"},
         {"POST /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "Allow: GET, HEAD"},
