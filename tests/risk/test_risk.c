@@ -124,8 +124,8 @@ static void closed_events_leave_a_window(void **state)
 {
     (void)state;
     static struct house house;
-    house_open(&house,
-               "night: 02:00-04:00\nhousehold: {members: {Anna: {}}, zones: {pool: Ben}}\n");
+    house_open(&house, "night: 02:00-04:00\naway: 08:00-16:00\nhousehold: {members: {Anna: {}}, "
+                       "zones: {pool: Ben}}\n");
     house.store.has_offsets = true;
     house.store.offsets = (struct offsets){1, {{"front door", "person", -6, 2}}};
     struct stage stage;
@@ -140,6 +140,7 @@ static void closed_events_leave_a_window(void **state)
     CHECK_STR(window->timezone, "Europe/Berlin");
     CHECK_INT(window->score, stage.event->verdict.score);
     CHECK_INT(window->context.night.from_min, 120);
+    CHECK_INT(window->context.away.to_min, 16 * 60);
     CHECK_STR(window->context.household->items[0].name, "Anna");
     CHECK_STR(window->context.household->owners[0].owner, "Ben");
     CHECK_INT(window->context.offsets->items[0].points, -6);
