@@ -16,6 +16,7 @@ static const struct command {
     {"demo", cli_demo, "the same with a rendered street instead of cameras"},
     {"analyze", cli_analyze, "find and explain the events in recordings"},
     {"evaluate", cli_evaluate, "how good scores are on windows that people have labelled"},
+    {"feedback", cli_feedback, "what people said about events, as a labelled set"},
     {"rescore", cli_rescore, "score stored events again, and say what differs"},
     {"replay", cli_replay, "what another configuration would have made of a recording or an event"},
     {"model", cli_model, "install, list and try detection models"},

@@ -5,6 +5,7 @@ int cli_run(int argc, char **argv);
 int cli_demo(int argc, char **argv);
 int cli_analyze(int argc, char **argv);
 int cli_evaluate(int argc, char **argv);
+int cli_feedback(int argc, char **argv);
 int cli_rescore(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 int cli_model(int argc, char **argv);

@@ -214,6 +214,8 @@ def feedback():
     shown = daemon.get(f'/api/events/{event}')['feedback']
     assert shown['kind'] == 'too_high' and shown['note'] == 'the postman', shown
     assert len(daemon.get('/api/feedback')['items']) == 1
+    lines = [json.loads(line) for line in output(HSI, 'feedback', '--data', store).splitlines()]
+    assert [(x['id'], x['note'], x['incident']) for x in lines] == [(event, 'the postman', False)], lines
     daemon.request('DELETE', f'/api/events/{event}/feedback')
     wait_for('no feedback', lambda: daemon.get(f'/api/events/{event}')['feedback'] is None, 10)
     daemon.stop()
