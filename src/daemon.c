@@ -31,6 +31,7 @@ struct daemon {
     struct detector *detector;
     struct pipeline *pipeline; /* NULL while the model is loading */
     struct judge *judge;       /* NULL: no language model is wanted */
+    bool model_known;          /* one is configured, or has been found since the start */
     bool left_behind;          /* a thread of a stopped pipeline still borrows its configuration */
 };
 
@@ -267,12 +268,13 @@ static void announce(const struct daemon *d, const struct detector_info *info)
 }
 
 /* Where no server is configured, windows are kept for one only once it has been found: nobody waits
- * for a verdict that never comes. Risk thread. */
+ * for a verdict that never comes. What closes while everything stops still asks. Risk thread. */
 static bool is_model_known(void *ctx)
 {
     struct daemon *d = ctx;
     pthread_mutex_lock(&d->lock);
-    bool known = d->judge && (d->config->risk.llm.url[0] || judge_has_worked(d->judge));
+    d->model_known |= d->judge && judge_has_worked(d->judge);
+    bool known = d->model_known;
     pthread_mutex_unlock(&d->lock);
     return known;
 }
@@ -314,6 +316,8 @@ static bool start_pipeline(struct daemon *d, struct config *config, struct detec
         .model_ctx = d,
     };
     keep_connect(d->keep, &params);
+    const char *url = config->risk.llm.url;
+    d->model_known |= url[0] && strcmp(url, "off") != 0; /* no risk thread is running */
     struct judge *judge = NULL;
     bool ok = start_judge(d, config, &judge, err) && pipeline_start(&params, &pipeline, err);
     pthread_mutex_lock(&d->lock);
