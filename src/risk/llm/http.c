@@ -19,12 +19,12 @@ struct http {
     struct curl_slist *headers;
     char base[LLM_URL_BYTES];
     int64_t connect_us, silence_us;
-    struct http_request *requests; /* doubly linked, any order */
+    struct http_request *requests; /* linked, any order; a few */
 };
 
 struct http_request {
     struct http *http;
-    struct http_request *next, **link;
+    struct http_request *next;
     CURL *easy;
     bool (*data)(void *ctx, int status, const char *bytes, size_t count);
     void (*done)(void *ctx, const struct http_result *result);
@@ -97,11 +97,17 @@ bool http_aim(struct http *http, const char *url, struct err *err)
     return true;
 }
 
+static void take_out(struct http_request *r)
+{
+    struct http_request **at = &r->http->requests;
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+}
+
+/* It is no longer among the others. */
 static void request_free(struct http_request *r)
 {
-    *r->link = r->next;
-    if (r->next)
-        r->next->link = r->link;
     curl_multi_remove_handle(r->http->multi, r->easy);
     curl_easy_cleanup(r->easy);
     free(r);
@@ -113,8 +119,10 @@ void http_close(struct http **http)
     *http = NULL;
     if (!h)
         return;
-    while (h->requests)
-        request_free(h->requests);
+    for (struct http_request *r; (r = h->requests);) {
+        h->requests = r->next;
+        request_free(r);
+    }
     if (h->multi)
         curl_multi_cleanup(h->multi);
     for (struct curl_slist *line = h->headers; line; line = line->next)
@@ -225,10 +233,7 @@ struct http_request *http_start(struct http *http, const struct http_call *call)
                                .latest_us = now,
                                .first_byte_us = TIME_UNKNOWN,
                                .deadline_us = now + call->deadline_us,
-                               .next = http->requests,
-                               .link = &http->requests};
-    if (r->next)
-        r->next->link = &r->next;
+                               .next = http->requests};
     http->requests = r;
     STR_COPY(r->base, http->base);
     r->easy = curl_easy_init();
@@ -251,8 +256,10 @@ void http_cancel(struct http_request **request)
 {
     struct http_request *r = *request;
     *request = NULL;
-    if (r)
+    if (r) {
+        take_out(r);
         request_free(r);
+    }
 }
 
 /* --- ending --- */
@@ -352,11 +359,15 @@ static void end_overdue(struct http_request *r)
 
 /* --- moving on --- */
 
-static struct http_request *find_overdue(struct http *http, int64_t now)
+static struct http_request *take_overdue(struct http *http, int64_t now)
 {
-    for (struct http_request *r = http->requests; r; r = r->next)
-        if (due_us(r) <= now)
+    for (struct http_request **at = &http->requests; *at; at = &(*at)->next) {
+        struct http_request *r = *at;
+        if (due_us(r) <= now) {
+            *at = r->next;
             return r;
+        }
+    }
     return NULL;
 }
 
@@ -370,9 +381,10 @@ static bool end_some(struct http *http)
         struct http_request *r = NULL;
         CURLcode code = m->data.result; /* the message goes with the request */
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&r);
+        take_out(r);
         end_with_code(r, code);
     }
-    for (struct http_request *r; (r = find_overdue(http, now)); any = true)
+    for (struct http_request *r; (r = take_overdue(http, now)); any = true)
         end_overdue(r);
     return any;
 }
