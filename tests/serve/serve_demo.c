@@ -1,6 +1,7 @@
 /* A server to develop the page against: the real web server and the real store, a made-up camera
  * and made-up events. Not a test. serve_demo PORT DIRECTORY [SECONDS] */
 #include "model/picture.h"
+#include "risk/llm/judge.h"
 #include "serve/serve.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@ struct demo {
     struct uuid_gen ids;
     struct store *store;
     struct bus *bus;
+    struct store_reader *reader; /* of the serve thread */
 };
 
 static const char *const camera_names[CAMERAS] = {"porch", "driveway"};
@@ -83,9 +85,46 @@ static struct frame *camera_frame(void *ctx, int camera, struct detections *ret)
     return paint(tick, person_at(tick));
 }
 
+/* The queue is the store's; nobody works on it. */
+static void put_model(struct demo *d, struct json *out)
+{
+    struct job_counts counts = {0};
+    struct judge_stats stats = {
+        .server = {.state = SERVER_READY, .slots = 2, .context = 16384, .enforces_schema = true},
+        .judged = 3,
+        .failed = 1,
+        .prompt_tokens = 9000,
+        .cached_tokens = 7200,
+        .reply_tokens = 700,
+        .spent_us = 12 * US_PER_S,
+    };
+    STR_COPY(stats.server.model, "made-up-4b <i>Q4</i>");
+    STR_COPY(stats.server.url, "http://127.0.0.1:8080");
+    STR_COPY(stats.server.kind, "llama.cpp");
+    if ((d->reader || store_reader_open(d->store, &d->reader, NULL)) &&
+        store_count_jobs(d->reader, &counts, NULL)) {
+        stats.waiting = counts.waiting;
+        stats.dead = counts.dead;
+    }
+    judge_stats_json(out, "language_model", &stats);
+}
+
+static void put_shadow(struct json *out)
+{
+    json_begin_object(out, "shadow_rules");
+    json_text(out, "file", "quieter.yaml");
+    json_int(out, "events", 40);
+    json_int(out, "raised", 2);
+    json_int(out, "lowered", 5);
+    json_int(out, "alarms_added", 0);
+    json_int(out, "alarms_removed", 3);
+    json_end_object(out);
+}
+
 static void system_json(void *ctx, struct json *out)
 {
-    (void)ctx;
+    put_model(ctx, out);
+    put_shadow(out);
     json_text(out, "version", HSI_VERSION);
     json_int(out, "uptime_s", 1);
     json_begin_object(out, "detector");
@@ -153,6 +192,7 @@ static struct event *make_event(struct demo *d, int n, int64_t ago_s, int score)
     put_reason(e, "night", 15, "it was after dark (22:41)");
     put_reason(e, "known-hours", -5, "somebody is usually at home at this time");
     put_reason(e, "dwell", 20, "person stayed 7.4 s, longer than the 5 s that is usual here");
+    put_reason(e, "place", score - 65, "somebody was seen where that counts so much");
     return e;
 }
 
@@ -166,6 +206,99 @@ static void put_closed(struct demo *d, int n, int64_t ago_s, int score)
     closed->state = EVENT_CLOSED;
     closed->close_reason = CLOSE_QUIET;
     store_put_event(d->store, closed);
+}
+
+/* --- what a language model made of some of them --- */
+
+static struct event *put_asking(struct demo *d, int n, int64_t ago_s, int score)
+{
+    struct event *e = make_event(d, n, ago_s, score);
+    struct event *closed = event_copy(e);
+    store_put_event(d->store, e);
+    closed->revision = 1;
+    closed->state = EVENT_CLOSED;
+    closed->close_reason = CLOSE_QUIET;
+    closed->ask = ASK_QUEUED;
+    closed->window = blob_compress("window", 6);
+    store_put_event(d->store, event_ref(closed));
+    return closed;
+}
+
+static struct claim make_claim(const struct event *e, int track, const char *text)
+{
+    struct claim claim = {.evidence_count = 2};
+    STR_COPY(claim.text, text);
+    claim.evidence[0] = (struct evidence){.track = e->tracks[track].id,
+                                          .at = e->tracks[track].last};
+    STR_COPY(claim.evidence[0].zone, "front door");
+    claim.evidence[1] = (struct evidence){.at = e->tracks[0].first};
+    STR_COPY(claim.evidence[1].rule, "night");
+    return claim;
+}
+
+static void put_outcome(struct demo *d, struct event *e, enum outcome_end end,
+                        const struct judgement *judgement)
+{
+    struct outcome o = {
+        .event = e->id, .revision = e->revision, .end = end, .judgement = *judgement};
+    o.not_before_wall_us = INT64_MAX / 2;
+    o.judgement.event = e->id;
+    o.judgement.revision = e->revision;
+    o.judgement.max_change = 20;
+    STR_COPY(o.judgement.model, "made-up-4b <i>Q4</i>");
+    STR_COPY(o.judgement.build, "b6000-1a2b3c4d");
+    o.judgement.prompt_tokens = 3051;
+    o.judgement.cached_tokens = 2406;
+    o.judgement.reply_tokens = 231;
+    o.judgement.pictures = 2;
+    if (o.judgement.attempts == 0)
+        o.judgement.attempts = 1;
+    o.judgement.spent_us = 4200 * US_PER_MS;
+    store_put_outcome(d->store, &o);
+    event_unref(&e);
+}
+
+static void put_done(struct demo *d, struct event *e, enum model_verdict verdict, int score,
+                     const char *summary, int dropped)
+{
+    struct judgement j = {.state = JUDGEMENT_DONE, .verdict = (int)verdict, .score = score};
+    j.id = uuid7_new(&d->ids);
+    j.wall_us = clock_wall_us(&clock_real);
+    j.dropped_count = dropped;
+    STR_COPY(j.summary, summary);
+    STR_COPY(j.reasoning,
+             "The person came straight to the door <script>document.title='owned'</script>, stayed "
+             "for a few seconds and left the way they had come. Nobody is expected at this hour, "
+             "and nothing was left behind.");
+    j.claims[j.claim_count++] = make_claim(
+        e, 0, "The person stood <b>right</b> at the front door for 7.4 s.");
+    j.claims[j.claim_count++] = make_claim(e, e->track_count - 1, "They left towards the street.");
+    put_outcome(d, e, OUTCOME_JUDGED, &j);
+}
+
+static void put_judged(struct demo *d)
+{
+    struct judgement later = {.state = JUDGEMENT_WAITING, .score = SCORE_NONE};
+    struct judgement dead = {.state = JUDGEMENT_FAILED, .score = SCORE_NONE, .attempts = 2};
+    STR_COPY(later.reason, "the language model is down: connection refused");
+    STR_COPY(dead.reason, "the reply was cut off at 600 tokens <img src=x onerror=alert(1)>");
+    put_done(d, put_asking(d, 4, 90, 72), MODEL_CONFIRMED, 85,
+             "Somebody looked at the front door at night and left", 0);
+    put_done(d, put_asking(d, 3, 80, 91), MODEL_REJECTED, 5, "Shadows of a tree, no people", 2);
+    put_done(d, put_asking(d, 5, 70, 34), MODEL_UNCERTAIN, 30, "A car, perhaps a neighbour's", 1);
+    put_outcome(d, put_asking(d, 8, 60, 72), OUTCOME_DEAD, &dead);
+    put_outcome(d, put_asking(d, 7, 55, 91), OUTCOME_DEAD, &dead);
+    put_outcome(d, put_asking(d, 12, 50, 72), OUTCOME_LATER, &later);
+    struct event *e = put_asking(d, 11, 40, 91);
+    event_unref(&e);
+    /* What was said about one shows in the next. */
+    e = make_event(d, 16, 30, 60);
+    put_reason(e, "feedback", -5,
+               "2 earlier events with a person at the front door scored too high, you said");
+    e->verdict.score -= 5;
+    e->state = EVENT_CLOSED;
+    e->close_reason = CLOSE_QUIET;
+    store_put_event(d->store, e);
 }
 
 static void publish_boxes(struct demo *d, int64_t tick)
@@ -188,6 +321,7 @@ static void run(struct demo *d, int seconds)
     static const int scores[] = {72, 34, 8, 91};
     for (int i = 40; i > 0; i--)
         put_closed(d, i, i * i * 97, scores[i % 4]);
+    put_judged(d);
     struct event *open = NULL;
     for (int i = 0; i < seconds * 5; i++) {
         if (i % 300 == 10) {
@@ -253,6 +387,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     run(&d, argc > 3 ? (int)strtol(argv[3], NULL, 10) : 3600);
     serve_stop(&serve);
+    store_reader_close(&d.reader);
     store_close(&d.store);
     bus_free(&d.bus);
     log_sink_free(&sink);

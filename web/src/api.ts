@@ -3,12 +3,60 @@
 export type Level = 'unknown' | 'low' | 'medium' | 'high' | 'critical';
 export const LEVELS: readonly Level[] = ['low', 'medium', 'high', 'critical'];
 
+/** Shares of the picture, from its top left. */
+export interface Box {
+    x: number;
+    y: number;
+    width: number;
+    height: number;
+}
+
+/** When and where something can be looked up; of the event as a whole without a track. */
+export interface Evidence {
+    track_id: string | null;
+    at: string | null;
+    at_s: number;
+    box?: Box | null;
+    zone?: string | null;
+    rule?: string | null;
+}
+
 export interface Reason {
     rule: string;
     points: number;
     text: string;
-    evidence: { track_id: string | null; at: string | null; at_s: number };
+    evidence: Evidence;
 }
+
+/** What a language model made of an event. */
+export interface Judgement {
+    state: 'waiting' | 'done' | 'failed';
+    verdict: 'uncertain' | 'confirmed' | 'rejected' | null;
+    score: number | null;
+    summary: string;
+    reasoning: string;
+    reason: string; // why it waits or has failed
+    model: string;
+    build: string;
+    max_change: number;
+    dropped_claims: number;
+    attempts: number;
+    prompt_tokens: number; // -1: the server did not tell
+    cached_tokens: number;
+    reply_tokens: number;
+    pictures: number;
+    claims: { text: string; evidence: Evidence[] }[];
+    spent_s: number;
+    judged_at: string | null;
+}
+
+export type FeedbackKind = 'accurate' | 'false_positive' | 'missed' | 'too_high' | 'too_low';
+export interface Feedback {
+    kind: FeedbackKind;
+    note: string;
+    at: string | null;
+}
+export const NOTE_BYTES_MAX = 511;
 
 export interface Track {
     id: string;
@@ -39,6 +87,9 @@ export interface SecurityEvent {
     end_s: number;
     risk_score: number | null;
     risk_level: Level;
+    rules_score?: number | null; // these three: not of events stored by earlier versions
+    model?: Judgement | null;
+    feedback?: Feedback | null;
     scorer: string;
     summary: string;
     reasons: Reason[];
@@ -77,8 +128,43 @@ export interface CameraEvent {
     text: string;
 }
 
+export interface LanguageModel {
+    server: {
+        state: 'off' | 'unknown' | 'loading' | 'ready' | 'down' | 'denied' | 'unfit';
+        reason: string | null;
+        url: string | null;
+        model: string | null;
+        slots: number;
+        sees: boolean;
+    };
+    queue: { waiting: number; running: number; dead: number };
+    judged: number;
+    failed: number;
+    tokens: { prompt: number; cached_share: number };
+    model_s: number;
+    breaker: { open: boolean; until?: string | null };
+}
+
+/** Something that no verdict could be got for. */
+export interface DeadLetter {
+    event_id: string;
+    camera: string;
+    score: number | null;
+    reason: string | null;
+    queued_at: string | null;
+}
+
 export interface System {
     status: string;
+    language_model?: LanguageModel | null;
+    shadow_rules?: {
+        file: string;
+        events: number;
+        raised: number;
+        lowered: number;
+        alarms_added: number;
+        alarms_removed: number;
+    } | null;
     reason?: string | null;
     version?: string;
     detector?: { name?: string; backend?: string; reason?: string | null; note?: string | null };
@@ -100,13 +186,17 @@ export class Problem extends Error {
     }
 }
 
-async function get<T>(path: string): Promise<T> {
-    const answer = await fetch(path, { headers: { accept: 'application/json' } });
+async function ask<T>(path: string, method = 'GET', change?: object): Promise<T> {
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (change) headers['content-type'] = 'application/json';
+    const answer = await fetch(path, { method, headers, body: change ? JSON.stringify(change) : null });
     const body: unknown = await answer.json().catch(() => null);
     if (answer.ok) return body as T;
     const problem = (body ?? {}) as { title?: string; detail?: string; hint?: string };
     throw new Problem(answer.status, problem.detail ?? problem.title ?? 'no answer', problem.hint ?? '');
 }
+
+const get = <T,>(path: string) => ask<T>(path);
 
 export interface EventFilter {
     camera: string; // empty: all
@@ -122,6 +212,16 @@ export function getEvents(filter: EventFilter, cursor: string | null): Promise<P
 }
 
 export const getEvent = (id: string) => get<SecurityEvent>(`/api/events/${encodeURIComponent(id)}`);
+export const putFeedback = (id: string, kind: FeedbackKind, note: string) =>
+    ask<{ feedback: Feedback }>(`/api/events/${encodeURIComponent(id)}/feedback`, 'PUT', { kind, note });
+export const deleteFeedback = (id: string) =>
+    ask<{ feedback: null }>(`/api/events/${encodeURIComponent(id)}/feedback`, 'DELETE');
+
+export const getDeadLetters = () => get<Page<DeadLetter>>('/api/llm/jobs?dead=true&limit=20');
+/** Dead letters are asked about again: that of an event, or all. */
+export const askAgain = (id: string | null) =>
+    ask(id ? `/api/llm/jobs/${encodeURIComponent(id)}/requeue` : '/api/llm/jobs/requeue', 'POST', {});
+
 export const getCameras = () => get<Page<Camera>>('/api/cameras');
 export const getCameraEvents = () => get<Page<CameraEvent>>('/api/camera-events?limit=50');
 export const getSystem = () => get<System>('/api/system');

@@ -1,8 +1,10 @@
 // One event in full: pictures, reasons with their evidence, everybody who was there.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { SecurityEvent, Track } from './api';
+import type { Box, Evidence, SecurityEvent, Track } from './api';
 import { pictureUrl } from './api';
-import { Badge, lasted, Moment, points, When, who } from './parts';
+import { FeedbackPart } from './feedback';
+import { ModelPart, nameOf, sameEvidence, WhyTable } from './judgement';
+import { Badge, lasted, Mark, Moment, When, who } from './parts';
 import { select, selectedEvent, selectedId } from './state';
 import { duration, exactTime } from './time';
 
@@ -15,17 +17,43 @@ const endings: Record<string, string> = {
     interrupted: 'the program was interrupted',
 };
 
-function Pictures({ event }: { event: SecurityEvent }) {
+/** Where somebody was at another moment than the picture's. */
+function Outline({ box }: { box: Box }) {
+    const place = (element: HTMLElement | null) => {
+        for (const [side, share] of [['left', box.x], ['top', box.y], ['width', box.width], ['height', box.height]] as const)
+            element?.style.setProperty(side, `${share * 100}%`);
+    };
+    return <span class="outline" ref={place} aria-hidden="true" />;
+}
+
+interface PicturesProps {
+    event: SecurityEvent;
+    at: Evidence | null; // looked at
+    chosen: string | null; // the track whose picture is wanted
+    choose: (track: string | null) => void;
+}
+
+function Pictures({ event, at, chosen, choose }: PicturesProps) {
     const [boxes, setBoxes] = useState(true);
-    const [chosen, setChosen] = useState<string | null>(null);
     const pictured = event.tracks.filter((track) => track.snapshot);
     const track = pictured.find((candidate) => candidate.id === chosen);
     const address = track?.snapshot ?? event.snapshot;
     if (!address) return <p class="picture-none quiet">No picture is kept of this event.</p>;
+    const outline = at?.box && at.box.width * at.box.height > 0 ? at.box : null;
     return (
         <figure class="still">
-            <img src={pictureUrl(address, boxes, event.revision)}
-                alt={`Best picture of ${track ? track.label : who(event)} on ${event.camera}`} />
+            <div class="frame">
+                <img src={pictureUrl(address, boxes, event.revision)}
+                    alt={`Best picture of ${track ? track.label : who(event)} on ${event.camera}`} />
+                {outline && <Outline box={outline} />}
+            </div>
+            {at && (
+                <p class="looking quiet" role="status">
+                    {`Best picture of ${track ? nameOf(event, track.id) : 'the event'}`}
+                    {outline && '; dashed: where it was at '}
+                    {outline && <Moment at={at.at} at_s={at.at_s} />}
+                </p>
+            )}
             <figcaption>
                 <label class="switch">
                     <input type="checkbox" role="switch" checked={boxes}
@@ -35,11 +63,11 @@ function Pictures({ event }: { event: SecurityEvent }) {
                 {pictured.length > 1 && (
                     <label>
                         <span>Picture of</span>
-                        <select value={chosen ?? ''} onChange={(e) => setChosen(e.currentTarget.value || null)}>
+                        <select value={chosen ?? ''} onChange={(e) => choose(e.currentTarget.value || null)}>
                             <option value="">the event</option>
-                            {pictured.map((candidate, i) => (
+                            {pictured.map((candidate) => (
                                 <option key={candidate.id} value={candidate.id}>
-                                    {`${i + 1}: ${candidate.label}`}
+                                    {nameOf(event, candidate.id)}
                                 </option>
                             ))}
                         </select>
@@ -47,33 +75,6 @@ function Pictures({ event }: { event: SecurityEvent }) {
                 )}
             </figcaption>
         </figure>
-    );
-}
-
-function nameOf(event: SecurityEvent, id: string | null): string {
-    const index = event.tracks.findIndex((track) => track.id === id);
-    return index < 0 ? 'the event' : `${event.tracks[index]?.label} ${index + 1}`;
-}
-
-function WhyTable({ event }: { event: SecurityEvent }) {
-    if (event.reasons.length === 0) return <p class="quiet">Nobody has scored this event yet.</p>;
-    const ordered = [...event.reasons].sort((a, b) => Math.abs(b.points) - Math.abs(a.points));
-    return (
-        <ul class="reasons full">
-            {ordered.map((reason, i) => (
-                <li key={i}>
-                    <span class="points">{points(reason.points)}</span>
-                    <span>
-                        {reason.text}
-                        <span class="quiet evidence">
-                            <code>{reason.rule}</code>
-                            {` · ${nameOf(event, reason.evidence.track_id)} · `}
-                            <Moment at={reason.evidence.at} at_s={reason.evidence.at_s} />
-                        </span>
-                    </span>
-                </li>
-            ))}
-        </ul>
     );
 }
 
@@ -109,14 +110,30 @@ function TrackItem({ track, index }: { track: Track; index: number }) {
 
 function Body({ event }: { event: SecurityEvent }) {
     const { continues, close_reason: ending } = event;
+    const [at, setAt] = useState<Evidence | null>(null);
+    const [chosen, setChosen] = useState<string | null>(null);
+    const seen = useRef<HTMLDivElement>(null);
+    const choose = (track: string | null) => {
+        setChosen(track);
+        setAt(null);
+    };
+    const look = (evidence: Evidence) => {
+        const again = sameEvidence(at, evidence);
+        setAt(again ? null : evidence);
+        setChosen(again ? null : evidence.track_id);
+        if (!again) seen.current?.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+    };
+    const looking = { event, at, look };
     return (
         <div class="body">
-            <div class="seen">
-                <Pictures event={event} />
+            <div class="seen" ref={seen}>
+                <Pictures event={event} at={at} chosen={chosen} choose={choose} />
             </div>
             <div class="told">
-                <h3>Why {event.risk_score ?? 'no score'}</h3>
-                <WhyTable event={event} />
+                <h3>{event.risk_score === null ? 'Why no score' : `How ${event.risk_score} comes about`}</h3>
+                <WhyTable {...looking} />
+                <ModelPart {...looking} />
+                <FeedbackPart event={event} />
                 <h3>Who</h3>
                 <ol class="tracks">
                     {event.tracks.map((track, i) => (
@@ -169,6 +186,7 @@ export function Details() {
                             <p class="quiet">
                                 {event.camera} · <When at={event.started_at} at_s={event.start_s} /> ·{' '}
                                 {who(event)}
+                                <Mark event={event} />
                             </p>
                         </div>
                         <button type="button" class="close" aria-label="Close" onClick={() => dialog.current?.close()}>

@@ -1,7 +1,7 @@
 // Events: what is happening now, and what happened before.
 import type { Level, SecurityEvent } from './api';
 import { LEVELS, pictureUrl } from './api';
-import { Badge, lasted, Moment, points, soFar, When, who } from './parts';
+import { Badge, lasted, Mark, Moment, points, soFar, When, who } from './parts';
 import * as state from './state';
 
 const REASONS_SHOWN = 4;
@@ -13,7 +13,7 @@ export function Reasons({ event, most }: { event: SecurityEvent; most?: number }
     return (
         <ul class="reasons">
             {shown.map((reason) => (
-                <li key={`${reason.rule} ${reason.evidence.track_id ?? ''}`}>
+                <li key={`${reason.rule} ${reason.evidence.track_id ?? ''} ${reason.text}`}>
                     <span class="points">{points(reason.points)}</span>
                     <span>{reason.text}</span>
                 </li>
@@ -111,6 +111,7 @@ function Row({ event }: { event: SecurityEvent }) {
                     <span class="quiet">
                         {event.camera} · <When at={event.started_at} at_s={event.start_s} /> ·{' '}
                         {event.state === 'open' ? 'going on' : lasted(event)}
+                        <Mark event={event} />
                     </span>
                 </span>
                 <Badge event={event} />

@@ -1,6 +1,7 @@
 // The line at the top: is everything well, and with what eyes are we looking?
 import { conditionOf, needsAttention } from './condition';
 import { count } from './parts';
+import { modelState } from './risk';
 import { cameras, camerasKnown, connection, system } from './state';
 
 interface Health {
@@ -37,6 +38,7 @@ function showTroubled(): void {
 export function Header() {
     const { mood, text } = health();
     const detector = system.value?.detector;
+    const model = system.value?.language_model;
     return (
         <header class="top">
             <h1>
@@ -52,6 +54,11 @@ export function Header() {
                 {detector?.name && (
                     <span class="detector" title={detector.backend ?? ''}>
                         Detector <b>{detector.name}</b>
+                    </span>
+                )}
+                {model && (
+                    <span class="detector language-model" title={model.server.url ?? ''}>
+                        Language model <b>{modelState(model).short}</b>
                     </span>
                 )}
                 <span class={`health ${mood}`} role="status">

@@ -4,6 +4,7 @@ import { CameraEvents, Cameras } from './cameras';
 import { Details } from './details';
 import { EventList, OpenEvents } from './events';
 import { DetectorNotice, Header } from './header';
+import { Risk } from './risk';
 import { connect, hurry } from './live';
 import { announcement, now, reloadSystem, select, selectedId, system } from './state';
 
@@ -33,6 +34,7 @@ function App() {
                     <h2 id="cameras-title">Cameras</h2>
                     <Cameras />
                     <CameraEvents />
+                    <Risk />
                 </section>
                 <EventList />
             </main>

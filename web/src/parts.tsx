@@ -1,5 +1,7 @@
 // Small parts that several views use.
+import { useState } from 'preact/hooks';
 import type { SecurityEvent } from './api';
+import { describe } from './state';
 import { ago, clockTime, duration, exactTime, offset } from './time';
 
 /** Score, level word and colour together: none of them has to carry the meaning alone. */
@@ -44,6 +46,36 @@ export function who(event: SecurityEvent): string {
 export const soFar = (event: SecurityEvent) => (event.end_s - event.start_s < 1 ? '' : ` · ${lasted(event)}`);
 
 export const lasted = (event: SecurityEvent) => duration(event.end_s - event.start_s);
+
+/** What a language model says of it, where it has made up its mind. */
+export function Mark({ event }: { event: SecurityEvent }) {
+    const verdict = event.model?.state === 'done' ? event.model.verdict : null;
+    if (verdict !== 'confirmed' && verdict !== 'rejected') return null;
+    return (
+        <span class={`mark ${verdict}`} title={`The language model has ${verdict} it`}>
+            {verdict}
+        </span>
+    );
+}
+
+/** A button for what may fail, which then says why. */
+export function Action({ label, run, link }: { label: string; run: () => Promise<void>; link?: boolean }) {
+    const [busy, setBusy] = useState(false);
+    const [problem, setProblem] = useState('');
+    const press = async () => {
+        setBusy(true);
+        setProblem(await run().then(() => '', describe));
+        setBusy(false);
+    };
+    return (
+        <>
+            <button type="button" class={link ? 'link' : 'button'} disabled={busy} onClick={() => void press()}>
+                {label}
+            </button>
+            {problem && <span class="problem" role="alert">{problem}</span>}
+        </>
+    );
+}
 
 export const points = (value: number) => (value < 0 ? `−${-value}` : `+${value}`);
 

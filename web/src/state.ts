@@ -1,7 +1,8 @@
 // What the page knows: signals, changed here and nowhere else.
 import { batch, computed, signal } from '@preact/signals';
+import * as api from './api';
 import { getCameraEvents, getCameras, getEvent, getEvents, getSystem, LEVELS, Problem } from './api';
-import type { Camera, CameraEvent, EventFilter, SecurityEvent, System } from './api';
+import type { Camera, CameraEvent, DeadLetter, EventFilter, FeedbackKind, SecurityEvent, System } from './api';
 
 export const system = signal<System | null>(null);
 export const cameras = signal<Camera[]>([]);
@@ -12,6 +13,7 @@ export const trouble = signal(''); // why the list could not be loaded
 export const loading = signal(false);
 export const nextCursor = signal<string | null>(null);
 export const listKnown = signal(false);
+export const deadLetters = signal<readonly DeadLetter[]>([]);
 export const announcement = signal(''); // for screen readers
 export const now = signal(Date.now());
 export const selectedId = signal<string | null>(null);
@@ -67,6 +69,8 @@ function announce(event: SecurityEvent): void {
 
 /** A change that has just been committed. */
 export function applyEvent(event: SecurityEvent): void {
+    heard.add(event.id);
+    if (event.model) reloadSystemSoon();
     batch(() => {
         const fresh = remember([event]);
         if (fresh.length > 0 && event.state === 'open') announce(event);
@@ -83,11 +87,19 @@ function belongsToPage(id: string): boolean {
 
 const SOON_MS = 300; // cameras often change together
 let soon = 0;
+let systemSoon = 0;
+const heard = new Set<string>(); // while a list was on its way: what it has of these is older
 
 /** A camera's message tells that something has changed; the whole is asked for, once for many messages. */
 export function reloadCamerasSoon(): void {
     clearTimeout(soon);
     soon = window.setTimeout(() => void reloadCameras(), SOON_MS);
+}
+
+/** The model's queue has moved. */
+function reloadSystemSoon(): void {
+    clearTimeout(systemSoon);
+    systemSoon = window.setTimeout(() => void reloadSystem(), 3 * SOON_MS);
 }
 
 const CAMERA_EVENTS_MAX = 50;
@@ -144,11 +156,12 @@ let loads = 0; // only the newest load may change the list
 async function load(cursor: string | null): Promise<void> {
     const load = ++loads;
     loading.value = true;
+    heard.clear();
     try {
         const page = await getEvents(filter.value, cursor);
         if (load !== loads) return;
         batch(() => {
-            remember(page.items);
+            remember(page.items.filter((event) => !heard.has(event.id)));
             const ids = page.items.map((event) => event.id);
             listed.value = [...new Set(cursor ? [...listed.value, ...ids] : ids)];
             nextCursor.value = page.pagination.next_cursor;
@@ -162,7 +175,7 @@ async function load(cursor: string | null): Promise<void> {
     }
 }
 
-function describe(error: unknown): string {
+export function describe(error: unknown): string {
     if (error instanceof Problem) return error.hint ? `${error.message} (${error.hint})` : error.message;
     return 'The server does not answer.';
 }
@@ -186,7 +199,29 @@ async function reloadCameras(): Promise<void> {
 
 export async function reloadSystem(): Promise<void> {
     const [newSystem] = await Promise.allSettled([getSystem(), reloadCameras()]);
-    if (newSystem.status === 'fulfilled') system.value = newSystem.value;
+    if (newSystem.status !== 'fulfilled') return;
+    system.value = newSystem.value;
+    if (!newSystem.value.language_model?.queue.dead) deadLetters.value = [];
+    else await api.getDeadLetters().then((page) => (deadLetters.value = page.items), () => undefined);
+}
+
+/** What somebody says about an event; null takes it back. */
+export async function say(event: SecurityEvent, kind: FeedbackKind | null, note: string): Promise<void> {
+    const { feedback } = kind ? await api.putFeedback(event.id, kind, note) : await api.deleteFeedback(event.id);
+    const newest = known.value.get(event.id);
+    if (newest) remember([{ ...newest, feedback }]);
+}
+
+/** Later events of the same camera whose score rests on what people said. */
+export const changedLater = (event: SecurityEvent) =>
+    [...known.value.values()]
+        .filter((other) => other.camera === event.camera && other.id > event.id)
+        .filter((other) => other.reasons.some((reason) => reason.rule === 'feedback'))
+        .sort((a, b) => (a.id < b.id ? 1 : -1));
+
+export async function askAgain(id: string | null): Promise<void> {
+    await api.askAgain(id);
+    reloadSystemSoon();
 }
 
 export async function select(id: string | null): Promise<void> {
