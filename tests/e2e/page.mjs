@@ -112,6 +112,10 @@ async function keep(page, name) {
 const noSidewaysScroll = (page) =>
     page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
 
+// Words that the API names.
+const api = readFileSync(new URL('../../docs/api/openapi.yaml', import.meta.url), 'utf8');
+const named = (field) => new RegExp(`\\b${field}:\\s*(?:\\{)?enum: \\[([^\\]]+)\\]`).exec(api)[1].replaceAll("'", '').split(', ');
+
 const { page, complaints, context } = await open(1440, 900, 'light');
 
 await check('the header says that cameras are known', async () => {
@@ -216,10 +220,227 @@ for (const theme of ['light', 'dark']) {
     await phone.context.close();
 }
 
+// What a language model says, what people say about it, and what could not be answered: the made-up server has an
+// event in each state.
+async function eventsWhere(page, wanted) {
+    const { items } = await page.evaluate(async () => (await fetch('/api/events?limit=100')).json());
+    const found = items.filter(wanted);
+    if (found.length === 0) throw new Error('the server has no such event');
+    return found;
+}
+
+async function openEvent(page, event) {
+    await page.evaluate((id) => (location.hash = `#event/${id}`), event.id);
+    await page.waitForFunction((text) => document.querySelector('dialog[open] .id')?.textContent === text, event.id);
+}
+
+const shown = (page, selector) => page.locator(`dialog ${selector}`);
+const textOf = async (page, selector) => (await shown(page, selector).first().textContent()).trim();
+const judgedAs = (verdict) => (event) => event.model?.verdict === verdict;
+
+const risk = await open(1440, 900, 'light');
+await risk.page.waitForSelector('.row', { timeout: PATIENCE_MS });
+
+await check('a list marks what a model has confirmed or rejected, and nothing else', async () => {
+    const marks = await risk.page.locator('.list .mark').allTextContents();
+    expect(marks.includes('confirmed') && marks.includes('rejected'), `marks are '${marks}'`);
+    expect(marks.every((mark) => ['confirmed', 'rejected'].includes(mark)), `marks are '${marks}'`);
+    await keep(risk.page, 'risk-wide-light-full');
+});
+
+for (const verdict of ['confirmed', 'rejected', 'uncertain'])
+    await check(`the rows of a score lead to it: ${verdict}`, async () => {
+        const [event] = await eventsWhere(risk.page, judgedAs(verdict));
+        await openEvent(risk.page, event);
+        const rows = await shown(risk.page, '.reasons.full li:not(.total) .points').allTextContents();
+        const sum = rows.reduce((total, row) => total + Number(row.replace('−', '-')), 0);
+        expect(rows.length === event.reasons.length, `${rows.length} of ${event.reasons.length} rows`);
+        expect(sum === event.risk_score, `the rows add up to ${sum}, the score is ${event.risk_score}`);
+        const totals = await shown(risk.page, '.total .points').allTextContents();
+        expect(totals.join() === `${event.rules_score},${event.risk_score}`, `the totals are ${totals}`);
+        expect((await textOf(risk.page, '.model-part .mark')) === verdict, 'the verdict is not shown');
+    });
+
+await check('what a model writes is text, with the number of claims left out and what it cost', async () => {
+    const [event] = await eventsWhere(risk.page, judgedAs('rejected'));
+    await openEvent(risk.page, event);
+    const part = await textOf(risk.page, '.model-part');
+    for (const words of [event.model.summary, '<script>', '<b>right</b>', '2 claims left out', 'made-up-4b <i>Q4</i>',
+        'b6000-1a2b3c4d', '3051 tokens read (2406 from its cache)', '231 written', '2 pictures', '4.2 s'])
+        expect(part.includes(words), `'${words}' is missing in '${part}'`);
+    expect((await shown(risk.page, '.model-part :is(script, b, i, img)').count()) === 0, 'a text became HTML');
+    expect(!/owned/.test(await risk.page.title()), 'a text was run');
+});
+
+await check('a claim shows the picture of its track and the place, a second press hides it', async () => {
+    const [event] = await eventsWhere(risk.page, (e) => judgedAs('rejected')(e) && e.tracks.length > 1);
+    await openEvent(risk.page, event);
+    const exhibit = shown(risk.page, '.claims li:nth-child(2) .exhibit').first();
+    await exhibit.focus();
+    await risk.page.keyboard.press('Enter');
+    const track = event.model.claims[1].evidence[0].track_id;
+    await risk.page.waitForFunction((id) =>
+        document.querySelector('dialog .still img').getAttribute('src').includes(`track=${id}`), track);
+    expect((await exhibit.getAttribute('aria-pressed')) === 'true', 'it is not shown as pressed');
+    const box = event.model.claims[1].evidence[0].box;
+    const share = await risk.page.evaluate(() => {
+        const place = document.querySelector('dialog .outline').getBoundingClientRect();
+        const image = document.querySelector('dialog .still img').getBoundingClientRect();
+        return [(place.left - image.left) / image.width, place.height / image.height];
+    });
+    expect(Math.abs(share[0] - box.x) < 0.01 && Math.abs(share[1] - box.height) < 0.01, `it is at ${share}`);
+    expect(/Best picture of person 2; dashed/.test(await textOf(risk.page, '.looking')), 'nobody says what is shown');
+    await keep(risk.page, 'claim-light');
+    await risk.page.keyboard.press('Enter');
+    await risk.page.waitForSelector('dialog .outline', { state: 'detached' });
+});
+
+await check('a reason shows where it was seen', async () => {
+    const reason = shown(risk.page, '.reasons.full .plain').first();
+    await reason.click();
+    await risk.page.waitForSelector('dialog .outline');
+    expect((await reason.getAttribute('aria-pressed')) === 'true', 'it is not shown as pressed');
+});
+
+await check('what waits says for what, and keeps the score of the rules', async () => {
+    const waiting = await eventsWhere(risk.page, (e) => e.model?.state === 'waiting');
+    for (const event of waiting) {
+        await openEvent(risk.page, event);
+        const part = await textOf(risk.page, '.model-part');
+        expect(part.includes(`for: ${event.model.reason || 'its turn'}`), `it says '${part}'`);
+        expect(part.includes('score stands'), `it says '${part}'`);
+    }
+    expect(waiting.some((event) => event.model.reason), 'none says why');
+    await risk.page.waitForTimeout(300);
+    await keep(risk.page, 'waiting-light');
+});
+
+await check('what has failed says why, and is asked about again by keyboard', async () => {
+    const [event] = await eventsWhere(risk.page, (e) => e.model?.state === 'failed');
+    await openEvent(risk.page, event);
+    expect((await textOf(risk.page, '.model-part')).includes(event.model.reason), 'the reason is missing');
+    await keep(risk.page, 'failed-light');
+    await shown(risk.page, '.model-part button').focus();
+    await risk.page.keyboard.press('Enter');
+    await risk.page.waitForFunction(() => /Waiting/.test(document.querySelector('dialog .model-part').textContent));
+});
+
+await check('the one line of the language model, what waits and what was given up', async () => {
+    await risk.page.keyboard.press('Escape');
+    expect((await risk.page.textContent('.language-model')) === 'Language model made-up-4b <i>Q4</i>', 'the header');
+    await risk.page.waitForFunction(() => /3 waiting · 1 given up/.test(document.querySelector('.risk summary').textContent));
+    await risk.page.click('.risk summary');
+    const text = await risk.page.textContent('.risk');
+    for (const words of ['made-up-4b <i>Q4</i>, 2 slots', '3 verdicts since the start, 4.0 s each', '80 % of the prompts',
+        'cut off at 600 tokens <img', 'quieter.yaml', 'of 40 events they would raise 2 and lower 5; 0 alarms more, 3 fewer'])
+        expect(text.includes(words), `'${words}' is missing in '${text}'`);
+    await risk.page.locator('.risk').scrollIntoViewIfNeeded();
+    await keep(risk.page, 'letters-light');
+    await risk.page.click('.dead li button:last-of-type');
+    await risk.page.waitForFunction(() => /4 waiting$/.test(document.querySelector('.risk summary').textContent));
+    expect((await risk.page.locator('.dead').count()) === 0, 'a letter is left');
+});
+
+await check('somebody says what they think, changes it, and takes it back, with keys alone', async () => {
+    const [event] = await eventsWhere(risk.page, (e) => judgedAs('confirmed')(e));
+    const saved = async () => (await eventsWhere(risk.page, (e) => e.id === event.id))[0].feedback;
+    await openEvent(risk.page, event);
+    await shown(risk.page, '.choice input').first().focus();
+    for (let i = 0; i < 3; i++) await risk.page.keyboard.press('ArrowRight');
+    await risk.page.keyboard.press('Tab');
+    await risk.page.keyboard.type('my <b>aunt</b>');
+    await keep(risk.page, 'feedback-form-light');
+    await risk.page.keyboard.press('Tab');
+    await risk.page.keyboard.press('Enter');
+    await risk.page.waitForSelector('dialog .said');
+    expect((await textOf(risk.page, '.said p')).startsWith('You said: too high, “my <b>aunt</b>”'), 'what was said is not shown');
+    await shown(risk.page, '.said').scrollIntoViewIfNeeded();
+    await keep(risk.page, 'feedback-light');
+    expect((await saved())?.note === 'my <b>aunt</b>', 'it is not stored');
+    await shown(risk.page, '.feedback-part .link.end').click();
+    await shown(risk.page, '.choice input[value=missed]').check();
+    await shown(risk.page, '.feedback-part .button').click();
+    await risk.page.waitForFunction(() => /missed something/.test(document.querySelector('dialog .said')?.textContent));
+    await shown(risk.page, '.said .button').click();
+    await risk.page.waitForSelector('dialog .said', { state: 'detached' });
+    await risk.page.waitForTimeout(500);
+    expect((await saved()) === null, 'it is still stored');
+});
+
+await check('a note that is too long is not sent, a refusal is told', async () => {
+    await shown(risk.page, '.choice input').first().check();
+    await shown(risk.page, 'textarea').fill('ü'.repeat(256));
+    expect(/1 bytes too long/.test(await textOf(risk.page, '.feedback-part .problem')), 'nothing is said');
+    expect((await shown(risk.page, '.feedback-part .button').count()) === 0, 'it can be sent');
+    await shown(risk.page, 'textarea').fill('short');
+    await risk.page.route('**/feedback', (route) => route.fulfill({ status: 503, contentType: 'application/problem+json',
+        body: JSON.stringify({ title: 'no', status: 503, detail: 'nothing can be stored', hint: 'make room' }) }));
+    await shown(risk.page, '.feedback-part .button').click();
+    await risk.page.waitForSelector('dialog .feedback-part .problem');
+    expect((await textOf(risk.page, '.feedback-part .problem')) === 'nothing can be stored (make room)', 'it is not told');
+});
+await check('the model made nothing complain', () => {
+    const others = risk.complaints.filter((text) => !/503/.test(text)); // but for the refusal above
+    expect(others.length === 0, others.join('\n'));
+});
+await risk.context.close();
+
+await check('every state of the language model has words of its own', async () => {
+    const { page, context: own } = await open(1440, 900, 'light');
+    const said = new Map();
+    let server = {};
+    let breaker = { open: false };
+    await page.route('**/api/system', async (route) => {
+        const json = await (await route.fetch()).json();
+        await route.fulfill({ json: { ...json, language_model: { ...json.language_model, breaker,
+            server: { ...json.language_model.server, ...server } } } });
+    });
+    const words = named('ServerState').concat('breaker');
+    for (const state of words) {
+        server = state === 'breaker' ? {} : { state, reason: state === 'down' ? 'connection refused' : null };
+        breaker = { open: state === 'breaker', until: new Date(Date.now() + 60_000).toISOString() };
+        await page.reload({ waitUntil: 'load' });
+        await page.waitForSelector('.language-model');
+        const short = await page.textContent('.language-model b');
+        expect(!said.has(short), `${state} and ${said.get(short)} are both '${short}'`);
+        said.set(short, state);
+        if (state === 'down') expect(/connection refused/.test(await page.textContent('.risk')), 'down does not say why');
+        if (state === 'breaker') expect(/, until /.test(await page.textContent('.risk')), 'the pause has no end');
+    }
+    await own.close();
+});
+
+for (const theme of ['light', 'dark'])
+    await check(`a verdict fits on a phone (${theme})`, async () => {
+        const phone = await open(390, 844, theme, { deviceScaleFactor: 2, hasTouch: true, isMobile: true });
+        await phone.page.waitForSelector('.risk summary', { timeout: PATIENCE_MS });
+        await phone.page.click('.risk summary');
+        expect(await noSidewaysScroll(phone.page), 'the page is wider than the window');
+        await phone.page.locator('.risk').scrollIntoViewIfNeeded();
+        await keep(phone.page, `phone-risk-${theme}`);
+        const [event] = await eventsWhere(phone.page, judgedAs('rejected'));
+        await openEvent(phone.page, event);
+        await phone.page.waitForTimeout(500);
+        expect(await phone.page.evaluate(() => {
+            const dialog = document.querySelector('dialog');
+            return dialog.scrollWidth <= dialog.clientWidth;
+        }), 'the details are wider than the window');
+        await shown(phone.page, '.model-part').scrollIntoViewIfNeeded();
+        await keep(phone.page, `phone-model-${theme}`);
+        await shown(phone.page, '.feedback-part').scrollIntoViewIfNeeded();
+        await keep(phone.page, `phone-feedback-${theme}`);
+        await shown(phone.page, '.exhibit').first().click();
+        await phone.page.waitForTimeout(800);
+        expect(await phone.page.evaluate(() => {
+            const image = document.querySelector('dialog .still img').getBoundingClientRect();
+            return image.bottom > 100 && image.top < innerHeight;
+        }), 'the picture is not brought into sight');
+        await keep(phone.page, `phone-claim-${theme}`);
+        await phone.context.close();
+    });
+
 // Cameras in every condition that the API names. The answers are made up here, everything else is the real server's;
 // porch is its camera with a picture.
-const api = readFileSync(new URL('../../docs/api/openapi.yaml', import.meta.url), 'utf8');
-const named = (field) => new RegExp(`\\b${field}:\\s*(?:\\{)?enum: \\[([^\\]]+)\\]`).exec(api)[1].split(', ');
 const causes = named('cause').filter((cause) => cause !== 'null');
 const views = named('view').filter((view) => view !== 'good' && !causes.includes(view));
 const path = `/srv/${'endless'.repeat(20)}.mp4`;
@@ -337,6 +558,11 @@ await check('the dark theme is dark', async () => {
     await dark.page.waitForSelector('dialog[open]');
     await dark.page.waitForTimeout(500);
     await keep(dark.page, 'details-dark');
+    const [event] = await eventsWhere(dark.page, judgedAs('confirmed'));
+    await openEvent(dark.page, event);
+    await shown(dark.page, '.exhibit').first().click();
+    await dark.page.waitForTimeout(500);
+    await keep(dark.page, 'claim-dark');
 });
 await dark.context.close();
 

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "raw_client.h"
+#include "risk/llm/judge.h"
 #include "serve/internal.h"
 
 #include <ftw.h>
@@ -69,7 +70,9 @@ static inline struct frame *camera_frame(void *ctx, int camera, struct detection
 static inline void system_json(void *ctx, struct json *out)
 {
     (void)ctx;
+    struct judge_stats model = {.server = {.state = SERVER_READY, .slots = 2}, .judged = 1};
     json_text(out, "version", HSI_VERSION);
+    judge_stats_json(out, "language_model", &model);
 }
 
 static inline bool is_ready(void *ctx)
