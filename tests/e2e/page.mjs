@@ -300,6 +300,12 @@ await check('a reason shows where it was seen', async () => {
     await reason.click();
     await risk.page.waitForSelector('dialog .outline');
     expect((await reason.getAttribute('aria-pressed')) === 'true', 'it is not shown as pressed');
+    const other = shown(risk.page, '.reasons.full .plain').nth(1); // which rests on the same
+    await other.click();
+    await risk.page.waitForFunction(() =>
+        [...document.querySelectorAll('dialog .plain[aria-pressed=true]')].length === 1);
+    expect((await other.getAttribute('aria-pressed')) === 'true', 'the other is not shown as pressed');
+    expect((await shown(risk.page, '.outline').count()) === 1, 'the place is gone');
 });
 
 await check('what waits says for what, and keeps the score of the rules', async () => {
@@ -433,7 +439,9 @@ for (const theme of ['light', 'dark'])
         await phone.page.waitForTimeout(800);
         expect(await phone.page.evaluate(() => {
             const image = document.querySelector('dialog .still img').getBoundingClientRect();
-            return image.bottom > 100 && image.top < innerHeight;
+            const covered = document.elementFromPoint(innerWidth / 2, image.top + 4) !== document.querySelector('dialog .still img')
+                && !document.querySelector('dialog .outline');
+            return image.top >= 0 && image.bottom <= innerHeight && !covered;
         }), 'the picture is not brought into sight');
         await keep(phone.page, `phone-claim-${theme}`);
         await phone.context.close();

@@ -1,9 +1,10 @@
 // One event in full: pictures, reasons with their evidence, everybody who was there.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Box, Evidence, SecurityEvent, Track } from './api';
+import type { Box, SecurityEvent, Track } from './api';
 import { pictureUrl } from './api';
 import { FeedbackPart } from './feedback';
-import { ModelPart, nameOf, sameEvidence, WhyTable } from './judgement';
+import { ModelPart, nameOf, WhyTable } from './judgement';
+import type { Sight } from './judgement';
 import { Badge, lasted, Mark, Moment, When, who } from './parts';
 import { select, selectedEvent, selectedId } from './state';
 import { duration, exactTime } from './time';
@@ -28,7 +29,7 @@ function Outline({ box }: { box: Box }) {
 
 interface PicturesProps {
     event: SecurityEvent;
-    at: Evidence | null; // looked at
+    at: Sight | null;
     chosen: string | null; // the track whose picture is wanted
     choose: (track: string | null) => void;
 }
@@ -39,7 +40,8 @@ function Pictures({ event, at, chosen, choose }: PicturesProps) {
     const track = pictured.find((candidate) => candidate.id === chosen);
     const address = track?.snapshot ?? event.snapshot;
     if (!address) return <p class="picture-none quiet">No picture is kept of this event.</p>;
-    const outline = at?.box && at.box.width * at.box.height > 0 ? at.box : null;
+    const box = at?.evidence.box;
+    const outline = box && box.width * box.height > 0 ? box : null;
     return (
         <figure class="still">
             <div class="frame">
@@ -51,7 +53,7 @@ function Pictures({ event, at, chosen, choose }: PicturesProps) {
                 <p class="looking quiet" role="status">
                     {`Best picture of ${track ? nameOf(event, track.id) : 'the event'}`}
                     {outline && '; dashed: where it was at '}
-                    {outline && <Moment at={at.at} at_s={at.at_s} />}
+                    {outline && <Moment at={at.evidence.at} at_s={at.evidence.at_s} />}
                 </p>
             )}
             <figcaption>
@@ -110,17 +112,17 @@ function TrackItem({ track, index }: { track: Track; index: number }) {
 
 function Body({ event }: { event: SecurityEvent }) {
     const { continues, close_reason: ending } = event;
-    const [at, setAt] = useState<Evidence | null>(null);
+    const [at, setAt] = useState<Sight | null>(null);
     const [chosen, setChosen] = useState<string | null>(null);
     const seen = useRef<HTMLDivElement>(null);
     const choose = (track: string | null) => {
         setChosen(track);
         setAt(null);
     };
-    const look = (evidence: Evidence) => {
-        const again = sameEvidence(at, evidence);
-        setAt(again ? null : evidence);
-        setChosen(again ? null : evidence.track_id);
+    const look = (sight: Sight) => {
+        const again = at?.key === sight.key;
+        setAt(again ? null : sight);
+        setChosen(again ? null : sight.evidence.track_id);
         if (!again) seen.current?.scrollIntoView({ block: 'nearest', behavior: 'smooth' });
     };
     const looking = { event, at, look };

@@ -57,7 +57,7 @@ export function Header() {
                     </span>
                 )}
                 {model && (
-                    <span class="detector language-model" title={model.server.url ?? ''}>
+                    <span class={`detector language-model ${modelState(model).mood}`} title={modelState(model).words}>
                         Language model <b>{modelState(model).short}</b>
                     </span>
                 )}

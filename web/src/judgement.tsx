@@ -5,27 +5,28 @@ import { Action, count, Moment, points, When } from './parts';
 import { askAgain, system } from './state';
 import { modelState } from './risk';
 
-/** Shows where and when something was seen. */
-export type Look = (evidence: Evidence) => void;
+/** What is being looked at; the key tells apart what rests on the same evidence. */
+export interface Sight {
+    key: string;
+    evidence: Evidence;
+}
 
 export function nameOf(event: SecurityEvent, id: string | null): string {
     const index = event.tracks.findIndex((track) => track.id === id);
     return index < 0 ? 'the event' : `${event.tracks[index]?.label} ${index + 1}`;
 }
 
-export const sameEvidence = (a: Evidence | null, b: Evidence) =>
-    a !== null && a.track_id === b.track_id && a.at === b.at && a.at_s === b.at_s;
-
 interface Looking {
     event: SecurityEvent;
-    at: Evidence | null; // what is being looked at
-    look: Look;
+    at: Sight | null;
+    look: (sight: Sight) => void;
 }
 
 /** A piece of evidence, to be looked at. */
-function Exhibit({ event, evidence, at, look }: Looking & { evidence: Evidence }) {
+function Exhibit({ event, sight, at, look }: Looking & { sight: Sight }) {
+    const { evidence } = sight;
     return (
-        <button type="button" class="exhibit" aria-pressed={sameEvidence(at, evidence)} onClick={() => look(evidence)}>
+        <button type="button" class="exhibit" aria-pressed={at?.key === sight.key} onClick={() => look(sight)}>
             {nameOf(event, evidence.track_id)} · <Moment at={evidence.at} at_s={evidence.at_s} />
             {evidence.zone && ` · ${evidence.zone}`}
             {evidence.rule && ` · ${evidence.rule}`}
@@ -36,16 +37,16 @@ function Exhibit({ event, evidence, at, look }: Looking & { evidence: Evidence }
 const ROWS_OF_MODEL = ['model', 'model-rejected', 'limit'];
 const sum = (rows: readonly Reason[]) => rows.reduce((total, row) => total + row.points, 0);
 
-function Row({ reason, ...looking }: Looking & { reason: Reason }) {
-    const { event, look } = looking;
+function Row({ reason, event, at, look }: Looking & { reason: Reason }) {
+    const sight = { key: `row ${event.reasons.indexOf(reason)}`, evidence: reason.evidence };
     const general = !reason.evidence.track_id && ROWS_OF_MODEL.includes(reason.rule);
     return (
         <li class={ROWS_OF_MODEL.includes(reason.rule) ? 'of-model' : ''}>
             <span class="points">{points(reason.points)}</span>
             <span>
                 {general ? reason.text : (
-                    <button type="button" class="plain" aria-pressed={sameEvidence(looking.at, reason.evidence)}
-                        title="Show where" onClick={() => look(reason.evidence)}>
+                    <button type="button" class="plain" aria-pressed={at?.key === sight.key} title="Show where"
+                        onClick={() => look(sight)}>
                         {reason.text}
                     </button>
                 )}
@@ -117,7 +118,7 @@ function Claims({ judgement, ...looking }: Looking & { judgement: Judgement }) {
                         <li key={i}>
                             <p>{claim.text}</p>
                             {claim.evidence.map((evidence, k) => (
-                                <Exhibit key={k} {...looking} evidence={evidence} />
+                                <Exhibit key={k} {...looking} sight={{ key: `claim ${i}.${k}`, evidence }} />
                             ))}
                         </li>
                     ))}
@@ -163,7 +164,7 @@ function Done({ judgement, ...looking }: Looking & { judgement: Judgement }) {
         <>
             <p>
                 <span class={`mark ${verdict}`}>{verdict}</span>{' '}
-                {judgement.score !== null && `It gives ${judgement.score}. `}
+                {judgement.score !== null && `It gives ${judgement.score} of 100. `}
                 <span class="quiet">{verdicts[verdict]}</span>
             </p>
             <p class="says">{judgement.summary}</p>

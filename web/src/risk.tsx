@@ -5,31 +5,34 @@ import { askAgain, deadLetters, select, system } from './state';
 
 interface ModelState {
     mood: 'online' | 'connecting' | 'unwell' | 'off';
-    short: string;
+    short: string; // by itself
+    label: string; // followed by words
     words: string;
 }
 
-const waits = 'events keep the score of the rules, and are looked at once it is back';
-
 export function modelState({ server, breaker }: LanguageModel): ModelState {
     const name = server.model ?? 'a model without a name';
-    const why = server.reason ? `: ${server.reason}` : '';
+    const why = server.reason ?? '';
+    const unwell = (label: string, words: string): ModelState => ({ mood: 'unwell', short: label.toLowerCase(), label, words });
     switch (server.state) {
         case 'ready':
-            if (breaker.open) return { mood: 'unwell', short: 'pausing', words: `${name} failed too often, so it is left alone for a minute` };
-            return { mood: 'online', short: name, words: `${name}, ${count(server.slots, 'slot')}${server.sees ? ', sees pictures' : ''}` };
+            if (breaker.open) return unwell('Pausing', `${name} failed too often and is left alone for a while`);
+            return {
+                mood: 'online', short: name, label: 'Ready',
+                words: `${name}, ${count(server.slots, 'slot')}${server.sees ? ', sees pictures' : ''}`,
+            };
         case 'loading':
-            return { mood: 'connecting', short: 'loading', words: `its server is loading ${server.model ?? 'it'}` };
+            return { mood: 'connecting', short: 'loading', label: 'Loading', words: server.model ?? 'its server is not ready yet' };
         case 'down':
-            return { mood: 'unwell', short: 'down', words: `down${why}; ${waits}` };
+            return unwell('Down', why || 'its server does not answer');
         case 'denied':
-            return { mood: 'unwell', short: 'refuses the key', words: `its server refuses the key${why}` };
+            return unwell('Refuses the key', why || 'correct risk.llm.key in the configuration');
         case 'unfit':
-            return { mood: 'unwell', short: 'cannot be used', words: `${name} cannot be used${why}` };
+            return unwell('Cannot be used', `${name}${why && `: ${why}`}`);
         case 'off':
-            return { mood: 'off', short: 'off', words: 'switched off' };
+            return { mood: 'off', short: 'off', label: 'Off', words: 'switched off in the configuration' };
         default:
-            return { mood: 'off', short: 'not found', words: `not found${why}; start a model server, or set risk.llm.url` };
+            return { mood: 'off', short: 'not found', label: 'Not found', words: why || 'start a model server, or set risk.llm.url' };
     }
 }
 
@@ -82,19 +85,19 @@ function glance(model: LanguageModel): string {
 }
 
 function Model({ model }: { model: LanguageModel }) {
-    const { mood, words } = modelState(model);
+    const { mood, label, words } = modelState(model);
     const { breaker, tokens } = model;
     return (
         <>
             <p>
-                <span class={`state ${mood}`}>Language model</span> {words}
+                <span class={`state ${mood}`}>{label}:</span> {words}
                 {breaker.open && breaker.until && (
                     <>
                         , until <When at={breaker.until} at_s={0} />
                     </>
                 )}
-                .
             </p>
+            {mood !== 'online' && <p class="quiet">Events keep the score of the rules; what waits is asked about later.</p>}
             <p class="quiet">
                 {count(model.judged, 'verdict')} since the start
                 {model.judged > 0 && `, ${(model.model_s / model.judged).toFixed(1)} s each`}
