@@ -329,6 +329,7 @@ await check('what has failed says why, and is asked about again by keyboard', as
     await shown(risk.page, '.model-part button').focus();
     await risk.page.keyboard.press('Enter');
     await risk.page.waitForFunction(() => /Waiting/.test(document.querySelector('dialog .model-part').textContent));
+    expect(await risk.page.evaluate(() => document.activeElement.matches('dialog .model-part')), 'focus is lost');
 });
 
 await check('the one line of the language model, what waits and what was given up', async () => {
@@ -359,6 +360,7 @@ await check('somebody says what they think, changes it, and takes it back, with 
     await risk.page.keyboard.press('Tab');
     await risk.page.keyboard.press('Enter');
     await risk.page.waitForSelector('dialog .said');
+    expect(await risk.page.evaluate(() => document.activeElement.matches('dialog .feedback-part')), 'focus is lost');
     expect((await textOf(risk.page, '.said p')).startsWith('You said: too high, “my <b>aunt</b>”'), 'what was said is not shown');
     await shown(risk.page, '.said').scrollIntoViewIfNeeded();
     await keep(risk.page, 'feedback-light');

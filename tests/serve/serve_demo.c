@@ -332,12 +332,14 @@ static void run(struct demo *d, int seconds)
             struct event *more = event_copy(open);
             more->revision = 1;
             more->verdict.score = 72;
+            put_reason(more, "approaches", 27, "person came closer");
             store_put_event(d->store, more);
         }
         if (i % 300 == 290) {
             struct event *closed = event_copy(open);
             closed->revision = 2;
             closed->verdict.score = 72;
+            put_reason(closed, "approaches", 27, "person came closer");
             closed->state = EVENT_CLOSED;
             closed->close_reason = CLOSE_QUIET;
             store_put_event(d->store, closed);

@@ -1,5 +1,5 @@
 // What people say about an event, and what follows from it.
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { NOTE_BYTES_MAX } from './api';
 import type { Feedback, FeedbackKind, SecurityEvent } from './api';
 import { Action, When } from './parts';
@@ -15,7 +15,13 @@ const kinds: Record<FeedbackKind, { words: string; follows: string }> = {
 
 const LATER_SHOWN = 3;
 
-function Said({ event, feedback }: { event: SecurityEvent; feedback: Feedback }) {
+interface SaidProps {
+    event: SecurityEvent;
+    feedback: Feedback;
+    done: () => void;
+}
+
+function Said({ event, feedback, done }: SaidProps) {
     const later = changedLater(event);
     return (
         <div class="said">
@@ -39,7 +45,7 @@ function Said({ event, feedback }: { event: SecurityEvent; feedback: Feedback })
                     ))}
                 </p>
             )}
-            <Action label="Take back" run={() => say(event, null, '')} />
+            <Action label="Take back" run={() => say(event, null, '').then(done)} />
         </div>
     );
 }
@@ -81,9 +87,14 @@ function Form({ event, done }: { event: SecurityEvent; done: () => void }) {
 
 export function FeedbackPart({ event }: { event: SecurityEvent }) {
     const [changing, setChanging] = useState(false);
+    const section = useRef<HTMLElement>(null);
     const { feedback } = event;
+    const done = () => {
+        setChanging(false);
+        section.current?.focus(); // the button that had it goes
+    };
     return (
-        <section class="feedback-part" aria-labelledby="feedback-title">
+        <section class="feedback-part" aria-labelledby="feedback-title" tabIndex={-1} ref={section}>
             <div class="line">
                 <h3 id="feedback-title">Was that right?</h3>
                 {feedback && !changing && (
@@ -93,9 +104,9 @@ export function FeedbackPart({ event }: { event: SecurityEvent }) {
                 )}
             </div>
             {feedback && !changing ? (
-                <Said event={event} feedback={feedback} />
+                <Said event={event} feedback={feedback} done={done} />
             ) : (
-                <Form event={event} done={() => setChanging(false)} />
+                <Form event={event} done={done} />
             )}
         </section>
     );

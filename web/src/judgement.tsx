@@ -1,6 +1,7 @@
 // How an event's score comes about: the rows that add up to it, and what a language model says, each with the
 // evidence it rests on.
 import type { Evidence, Judgement, Reason, SecurityEvent } from './api';
+import { useRef } from 'preact/hooks';
 import { Action, count, Moment, points, When } from './parts';
 import { askAgain, system } from './state';
 import { modelState } from './risk';
@@ -185,9 +186,14 @@ function waitingFor(judgement: Judgement): string {
 export function ModelPart(looking: Looking) {
     const { event } = looking;
     const judgement = event.model;
+    const section = useRef<HTMLElement>(null);
+    const again = async () => {
+        await askAgain(event.id);
+        section.current?.focus(); // the button that had it goes
+    };
     if (!judgement && !system.value?.language_model) return null;
     return (
-        <section class="model-part" aria-labelledby="model-title">
+        <section class="model-part" aria-labelledby="model-title" tabIndex={-1} ref={section}>
             <h3 id="model-title">Language model</h3>
             {!judgement && <p class="quiet">It was not asked about this event.</p>}
             {judgement?.state === 'waiting' && (
@@ -199,10 +205,10 @@ export function ModelPart(looking: Looking) {
             {judgement?.state === 'failed' && (
                 <>
                     <p>
-                        <span class="state unwell">No verdict</span> {judgement.reason || 'no reason is known'}.{' '}
+                        <span class="state unwell">No verdict:</span> {judgement.reason || 'no reason is known'}.{' '}
                         <span class="quiet">The rules' score stands.</span>
                     </p>
-                    <Action label="Ask again" run={() => askAgain(event.id)} />
+                    <Action label="Ask again" run={again} />
                 </>
             )}
             {judgement?.state === 'done' && <Done {...looking} judgement={judgement} />}
