@@ -101,16 +101,18 @@ static void take(struct detect *d, struct slot *slot, int64_t now_us, struct gat
 {
     bool stale = is_stale(slot, now_us);
     struct observation *o = TAKE(slot->observation);
-    ASSERT(g->count < LOOKER_ROOM_MAX && g->passed_count < LOOKER_ROOM_MAX);
     if (slot->refused)
         g->waited[g->waited_count++] = o->camera;
     slot->refused = false;
     d->stats.stale += stale;
     o->analyse = o->analyse && !stale;
-    if (wants_look(o))
+    if (wants_look(o)) {
+        ASSERT(g->count < LOOKER_ROOM_MAX);
         g->items[g->count++] = o;
-    else
+    } else {
+        ASSERT(g->passed_count < LOOKER_ROOM_MAX);
         g->passed[g->passed_count++] = o;
+    }
 }
 
 /* One round from whose turn it is, up to the first one that has to wait for the next run: then it

@@ -492,6 +492,31 @@ static void many_may_be_stale(void **state)
     }
 }
 
+/* As many beats as are passed on at once, and behind them a look. */
+static void a_look_may_come_behind_many_beats(void **state)
+{
+    (void)state;
+    enum { CAMERAS = 64 };
+    static const char *const models[] = {"", "batch"};
+    for (size_t i = 0; i < ARRAY_LEN(models); i++) {
+        for (int looked = 1; looked < CAMERAS; looked++) {
+            struct stage s;
+            start_stage(&s, &detector_gated, models[i], CAMERAS, false);
+            push(&s, 0, 1, LOOK);
+            turnstile_wait_arrived(&s.gate, 1);
+            for (int camera = 1; camera < CAMERAS; camera++)
+                push(&s, camera, 1, camera == looked ? LOOK : BEAT);
+            turnstile_open(&s.gate, 2);
+            wait_out(s.out, CAMERAS);
+            for (int k = 0; k < CAMERAS; k++) {
+                int camera = s.out->items[k].camera;
+                CHECK_INT(s.out->items[k].analysed, camera == 0 || camera == looked);
+            }
+            stop_stage(&s);
+        }
+    }
+}
+
 static void stopping_finishes_what_is_in_the_slots(void **state)
 {
     (void)state;
@@ -584,6 +609,7 @@ int main(void)
         cmocka_unit_test(the_stale_are_not_looked_at),
         cmocka_unit_test(a_rare_look_is_never_stale),
         cmocka_unit_test(many_may_be_stale),
+        cmocka_unit_test(a_look_may_come_behind_many_beats),
         cmocka_unit_test(stopping_finishes_what_is_in_the_slots),
         cmocka_unit_test(a_failing_detector_is_no_absence),
         cmocka_unit_test(opening),
