@@ -16,8 +16,8 @@ import time
 
 from harness import Absent, Bench, ROOT, absent_row, print_table
 
-MEASURES = ['P1', 'P2', 'P3', 'P7', 'P9', 'P10', 'kernels']
-PROGRAMS = ['decode_only', 'looks', 'preprocess', 'ort_loop', 'kernels']
+MEASURES = ['P1', 'P2', 'P3', 'P7', 'P9', 'P10', 'kernels', 'risk']
+PROGRAMS = ['decode_only', 'looks', 'preprocess', 'ort_loop', 'kernels', 'risk_cost', 'risk_live']
 
 
 def build_programs(build):
