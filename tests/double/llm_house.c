@@ -5,6 +5,7 @@
  *     pass SECONDS      the queue's time, and the store's, move on
  *     stats             the worker's, the queue's, and what the process holds
  *     stop, start       the worker; tells how long it took
+ *     once              one question, without the queue
  *     requeue           all dead letters
  *     reopen            worker and store, as a restart does
  *
@@ -97,7 +98,7 @@ static void put_window(struct event *event)
     event->window = blob_compress(j.text, j.bytes);
 }
 
-static void put(struct house *h, int ask)
+static struct event *make(struct house *h)
 {
     struct event *e = event_new();
     e->id = uuid7_new(&h->ids);
@@ -132,9 +133,15 @@ static void put(struct house *h, int ask)
     r->points = e->verdict.score;
     r->track = e->tracks[0].id;
     r->at = e->tracks[0].first;
-    e->ask = ask;
     h->made++;
     put_window(e);
+    return e;
+}
+
+static void put(struct house *h, int ask)
+{
+    struct event *e = make(h);
+    e->ask = ask;
     store_put_event(h->store, e);
 }
 
@@ -178,6 +185,41 @@ static void tell_stats(struct house *h)
     print(&j);
 }
 
+static struct window *open_window(const struct event *event)
+{
+    struct err err = {0};
+    AUTO(blob_unref) struct blob *text = NULL;
+    struct window *window = NULL;
+    check(blob_expand(event->window->data, event->window->bytes, WINDOW_BYTES_MAX, &text, &err) &&
+              window_parse((const char *)text->data, text->bytes, &window, &err),
+          &err);
+    return window;
+}
+
+static void ask_once(struct house *h)
+{
+    static const char *const ends[] = {"judged", "unreachable", "hopeless"};
+    struct err err = {0};
+    AUTO(judge_once_close) struct judge_once *once = NULL;
+    AUTO(json_done) struct json j;
+    json_init(&j);
+    json_begin_object(&j, NULL);
+    if (judge_once_open(&h->conf, &h->ids, log_root(h->sink), &once, &err)) {
+        AUTO(event_unref) struct event *event = make(h);
+        AUTO(window_free) struct window *window = open_window(event);
+        AUTO(free_ptr) struct inquiry_result *result = NEW(struct inquiry_result);
+        judge_once_ask(once, window, NULL, 0, result);
+        json_text(&j, "end", ends[result->end]);
+        json_text(&j, "reason", result->judgement.reason);
+        json_int(&j, "runs", result->run_count);
+        inquiry_result_done(result);
+    } else {
+        json_text(&j, "error", err.msg);
+    }
+    json_end_object(&j);
+    print(&j);
+}
+
 static bool obey(struct house *h, const char *line)
 {
     int64_t now_us = clock_mono_us(&clock_real);
@@ -192,6 +234,9 @@ static bool obey(struct house *h, const char *line)
         atomic_fetch_add(&h->clock.ahead_us, count * US_PER_S);
     } else if (strcmp(line, "stats\n") == 0) {
         tell_stats(h);
+        return true;
+    } else if (strcmp(line, "once\n") == 0) {
+        ask_once(h);
         return true;
     } else if (strcmp(line, "stop\n") == 0) {
         judge_stop(&h->judge);
