@@ -96,8 +96,9 @@ static void put_feedback(struct json *out, const struct feedback *feedback)
     json_end_object(out);
 }
 
-/* PUT says something about an event, DELETE takes it back. Answered as soon as the store has taken
- * it: the event's change follows its commit, to all clients. */
+/* PUT says something about an event, DELETE takes it back, also when the event is gone: what was
+ * said outlives it. Answered as soon as the store has taken it: the event's change follows its
+ * commit, to all clients. */
 void api_event_feedback(struct serve *serve, struct request *request, struct reply *reply)
 {
     struct err err = {0};
@@ -106,7 +107,7 @@ void api_event_feedback(struct serve *serve, struct request *request, struct rep
     json_init(&j);
     bool taken_back = request->method == METHOD_DELETE;
     if (parse_id(request->path_params[0], "event", &feedback.event, &err) &&
-        store_get_event(serve->reader, &feedback.event, &j, NULL, &err) &&
+        (taken_back || store_get_event(serve->reader, &feedback.event, &j, NULL, &err)) &&
         (taken_back || read_feedback(request, &feedback, &err)) && can_store(serve, &err)) {
         if (taken_back)
             feedback.kind = -1;

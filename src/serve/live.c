@@ -212,11 +212,24 @@ static void push_other(struct client *c, struct bytes *blob, unsigned topic, int
         queue_put(c, blob, 0);
 }
 
+/* Names are all the store keeps; -1: none of today's cameras. */
+static int camera_of_stored(const struct serve *serve, const char *json, size_t bytes)
+{
+    char name[OPT_NAME_BYTES];
+    const struct serve_source *source = &serve->params.source;
+    return member_text(json, bytes, "data", "camera", name, sizeof name)
+               ? source->camera_index(source->ctx, name)
+               : -1;
+}
+
 static void hand_on(struct serve *serve, const struct bus_message *message)
 {
     if (!serve->live.clients)
         return;
     bool event = message->topic == BUS_EVENT;
+    int camera = message->camera;
+    if (event && camera < 0)
+        camera = camera_of_stored(serve, message->json, message->bytes);
     AUTO(bytes_unref)
     struct bytes *blob = event ? event_blob(message->seq, message->json, message->bytes)
                                : bytes_from(message->json, message->bytes);
@@ -224,9 +237,9 @@ static void hand_on(struct serve *serve, const struct bus_message *message)
         return; /* the gap in the numbers makes clients read the store */
     for (struct client *c = serve->live.clients; c; c = c->next) {
         if (event)
-            push_event(c, blob, message->seq, message->camera);
+            push_event(c, blob, message->seq, camera);
         else
-            push_other(c, blob, message->topic, message->camera);
+            push_other(c, blob, message->topic, camera);
     }
 }
 
@@ -260,18 +273,13 @@ void live_drain(struct serve *serve)
 
 /* --- replay --- */
 
-/* Whether a stored change is of a camera the client wants; names are all the store keeps. */
+/* Whether a stored change is of a camera the client wants. */
 static bool wants_stored(const struct serve *serve, const struct client *c, const char *json,
                          size_t bytes)
 {
     if (c->cameras == UINT64_MAX)
         return wants(c, BUS_EVENT, 0);
-    char name[OPT_NAME_BYTES];
-    const struct serve_source *source = &serve->params.source;
-    int camera = -1;
-    if (member_text(json, bytes, "data", "camera", name, sizeof name))
-        camera = source->camera_index(source->ctx, name);
-    return wants(c, BUS_EVENT, camera);
+    return wants(c, BUS_EVENT, camera_of_stored(serve, json, bytes));
 }
 
 struct replay {

@@ -108,9 +108,10 @@ static void feedback_needs_an_event(void **state)
     CHECK(uuid_parse(unknown_event, &nobody));
     put_request(request, &nobody, NULL, "{\"kind\":\"missed\"}");
     expect(h, request, 404, "no event 01234567-89ab");
+    /* What was said outlives its event, and can still be taken back. */
     snprintf(request, sizeof request,
              "DELETE /api/events/%s/feedback HTTP/1.1\r\nHost: localhost\r\n\r\n", unknown_event);
-    expect(h, request, 404, "no event");
+    expect(h, request, 200, "\"feedback\":null");
     expect(h, "DELETE /api/events/porch/feedback HTTP/1.1\r\nHost: localhost\r\n\r\n", 400,
            "'porch' is not an id");
     expect_get(h, "/api/feedback", 200, "{\"items\":[],");
@@ -144,11 +145,9 @@ static void only_pages_of_this_server_change_anything(void **state)
         const char *more;
         int status;
     } cases[] = {
-        {"Origin: http://localhost\r\n", 200},
-        {"Origin: http://localhost:8480\r\n", 403},
+        {"Origin: http://localhost\r\n", 200},    {"Origin: http://localhost:8480\r\n", 403},
         {"Origin: https://localhost\r\n", 200}, /* a proxy may have added TLS */
-        {"Origin: http://evil.example\r\n", 403},
-        {"Origin: null\r\n", 403},
+        {"Origin: http://evil.example\r\n", 403}, {"Origin: null\r\n", 403},
     };
     char request[8192];
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -286,8 +285,7 @@ static void half_a_head_that_does_not_wait_its_turn_ends_nothing(void **state)
         raw_say(&c, text);
         snprintf(text, sizeof text, "%s%s%s", put + cut, GET_HEALTH GET_HEALTH, GET_HEALTH);
         raw_say(&c, text);
-        expect_answer(&c, 200, "ok");
-        CHECK_INT(shutdown(c.fd, SHUT_WR), 0);
+        (void)shutdown(c.fd, SHUT_WR); /* where the server was not first */
         CHECK(raw_is_closed(&c));
         raw_close(&c);
     }

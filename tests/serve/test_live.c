@@ -180,6 +180,27 @@ static void only_what_was_subscribed_arrives(void **state)
     free(f);
 }
 
+/* Such a change comes from the store, which knows cameras by name only. */
+static void what_is_said_about_an_event_reaches_those_who_want_its_camera(void **state)
+{
+    struct house *h = *state;
+    struct ws_frame *f = NEW(struct ws_frame);
+    struct uuid porch = put_events(h, 1, 0, 50), yard = put_events(h, 1, 1, 50);
+    struct raw c = ws_open(h->port);
+    expect_hello(&c, f);
+    ws_say(&c, "{\"type\":\"subscribe\",\"topics\":[\"event\"],\"cameras\":[\"yard\"]}");
+    ws_say(&c, "{\"type\":\"ping\"}"); /* answered once it counts */
+    ws_read(&c, f);
+    CHECK_CONTAINS(f->text, "pong");
+    store_put_feedback(h->store, &(struct feedback){.event = porch, .kind = FEEDBACK_ACCURATE});
+    store_put_feedback(h->store, &(struct feedback){.event = yard, .kind = FEEDBACK_TOO_LOW});
+    ws_read(&c, f);
+    CHECK_CONTAINS(f->text, "\"camera\":\"yard\"");
+    CHECK_CONTAINS(f->text, "\"feedback\":{\"kind\":\"too_low\"");
+    raw_close(&c);
+    free(f);
+}
+
 static void bad_messages_are_answered(void **state)
 {
     struct house *h = *state;
@@ -313,6 +334,7 @@ int main(void)
         CASE(changes_arrive_as_they_are_committed),
         CASE(resuming_leaves_no_gap_and_no_double),
         CASE(only_what_was_subscribed_arrives),
+        CASE(what_is_said_about_an_event_reaches_those_who_want_its_camera),
         CASE(bad_messages_are_answered),
         CASE(slow_clients_are_told_what_they_missed),
         CASE(clients_are_counted),
