@@ -131,5 +131,5 @@ def run(bench):
     rows = cost_rows(bench) + double_rows(bench)
     try:
         return rows + real_rows(bench)
-    except Absent as why:
+    except (Absent, RuntimeError) as why:
         return rows + [absent_row('risk.late.llama', 'end of window to stored verdict, llama-server', why)]
