@@ -171,6 +171,13 @@ static bool move_job(struct store *s, const struct outcome *o, const struct judg
     return db_bury_job(s->db, &o->event, judgement->reason, err);
 }
 
+/* What follows the name of an outcome may differ each time: a request's number, a time. */
+static bool is_same_reason(const char *a, const char *b)
+{
+    size_t n = strcspn(a, ":");
+    return n == strcspn(b, ":") && strncmp(a, b, n) == 0;
+}
+
 /* A verdict counts until there is one of a later window; why there is none yet, only as long as
  * there is none and nothing newer waits. */
 static bool is_news(const struct event_marks *marks, bool superseded,
@@ -182,7 +189,8 @@ static bool is_news(const struct event_marks *marks, bool superseded,
         return !old_done || old->revision <= judgement->revision;
     if (old_done || superseded || !marks->has_job)
         return false;
-    return !old || old->state != judgement->state || strcmp(old->reason, judgement->reason) != 0;
+    return !old || old->state != judgement->state ||
+           !is_same_reason(old->reason, judgement->reason);
 }
 
 bool outcome_write(struct store *s, const struct outcome *o, struct bus_message **ret,
