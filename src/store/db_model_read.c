@@ -11,8 +11,11 @@ static int read_score(const struct query *q, int column)
     return query_is_null(q, column) ? SCORE_NONE : CLAMP(query_small(q, column), 0, 100);
 }
 
+/* A window that cannot be read belongs to the job: were it an error, it would keep all behind it
+ * waiting for ever. */
 static bool read_job(const struct query *q, struct job *ret, struct err *err)
 {
+    struct err why = {0};
     *ret = (struct job){
         .revision = query_small(q, 1),
         .urgent = query_int(q, 2) != 0,
@@ -20,8 +23,18 @@ static bool read_job(const struct query *q, struct job *ret, struct err *err)
         .tries = query_small(q, 4),
         .queued_wall_us = query_int(q, 5),
     };
-    return query_id(q, 0, &ret->event, err) &&
-           query_blob(q, 6, STORE_BLOB_BYTES_MAX, &ret->window, err);
+    if (!query_id(q, 0, &ret->event, err))
+        return false;
+    if (query_blob(q, 6, STORE_BLOB_BYTES_MAX, &ret->window, &why)) {
+        STR_COPY(ret->damage, ret->window ? "" : "there is none");
+        return true;
+    }
+    if (why.code == ERR_DATA_LOSS) {
+        STR_COPY(ret->damage, why.msg);
+        return true;
+    }
+    *err = why;
+    return false;
 }
 
 static bool is_among(const struct uuid *id, const struct uuid *ids, int count)

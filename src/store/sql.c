@@ -149,12 +149,14 @@ const char *const sql_text[SQL_COUNT] = {
         " FROM event JOIN outbox ON outbox.seq = event.seq AND outbox.event = event.id"
         " WHERE event.id = ?1 AND json_valid(outbox.json) RETURNING json",
     [SQL_JUDGED_EVENT] = "UPDATE event SET seq = ?2, score = ?3, level = ?4 WHERE id = ?1",
-    /* CROSS JOIN: jobs first, and windows only of those that are wanted. */
+    /* LEFT JOIN: jobs first, and windows only of those that are wanted; a job without one is told,
+     * so that it can be buried. What is no id can be told to nobody. */
     [SQL_NEXT_JOBS] =
-        "SELECT job.event, window.revision, job.urgent, job.score, job.tries, job.queued_wall_us,"
-        "  window.data FROM job INDEXED BY job_by_turn CROSS JOIN window"
-        " ON window.event = job.event"
-        " WHERE job.dead = 0 AND NOT (job.not_before_wall_us > ?1 AND job.not_before_wall_us <= ?2)"
+        "SELECT job.event, coalesce(window.revision, job.revision), job.urgent, job.score,"
+        "  job.tries, job.queued_wall_us, window.data"
+        " FROM job INDEXED BY job_by_turn LEFT JOIN window ON window.event = job.event"
+        " WHERE job.dead = 0 AND length(job.event) = 16 AND NOT (job.not_before_wall_us > ?1 AND "
+        "job.not_before_wall_us <= ?2)"
         " ORDER BY job.urgent DESC, job.score DESC, job.event DESC LIMIT ?3",
     [SQL_COUNT_JOBS] = "SELECT count(*) FILTER (WHERE dead = 0), count(*) FILTER (WHERE dead = 1),"
                        " min(queued_wall_us) FILTER (WHERE dead = 0) FROM job",

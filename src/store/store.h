@@ -206,12 +206,14 @@ struct job {
     int tries; /* outcomes put so far that were OUTCOME_LATER */
     int64_t queued_wall_us;
     struct blob *window; /* zstd of risk/window.h; owned: job_done */
+    char damage[96];     /* why window is NULL, which it is only then */
 };
 void job_done(struct job *job);
 
 /* Up to max jobs that may be worked on at now_wall_us: urgent ones first, then the highest score,
  * then the newest; skip lists events that are being worked on. What was put off for more than a day
- * was so by a clock that was wrong, and may be worked on. */
+ * was so by a clock that was wrong, and may be worked on. One whose window cannot be read is among
+ * them, with its damage: whoever takes it puts an OUTCOME_DEAD, or it comes again. */
 NODISCARD bool store_next_jobs(struct store_reader *reader, int64_t now_wall_us,
                                const struct uuid *skip, int skip_count, struct job *ret, int max,
                                int *ret_count, struct err *err);

@@ -312,20 +312,25 @@ static void what_is_put_off_comes_again(void **state)
     for (int i = 0; i < 3; i++) {
         struct outcome o = outcome_of(f, e, OUTCOME_LATER);
         o.not_before_wall_us = f->clock.now_wall_us + 60 * US_PER_S;
+        snprintf(o.judgement.reason, sizeof o.judgement.reason, "busy: request %d", i);
         store_put_outcome(f->store, &o);
     }
     store_flush(f->store);
     CHECK_STR(member(f, &e->id, ".model.state"), "waiting");
-    CHECK_STR(member(f, &e->id, ".model.reason"), "the server is down");
+    CHECK_STR(member(f, &e->id, ".model.reason"), "busy: request 0");
     CHECK_STR(member(f, &e->id, ".model.score"), "(none)");
     CHECK_STR(member(f, &e->id, ".risk_score"), "64");
     CHECK_INT(ask(f, "SELECT count(*) FROM outbox"), 2); /* the same again is no news */
+    CHECK_INT(ask(f, "SELECT reason = 'busy: request 2' FROM job"), 1);
     struct job job;
     CHECK_INT(next_jobs(f, NULL, 0, &job, 1), 0);
     f->clock.now_wall_us += 60 * US_PER_S;
     job = only_job(f);
     CHECK_INT(job.tries, 3);
     job_done(&job);
+    put_outcome(f, e, OUTCOME_LATER);
+    store_flush(f->store);
+    CHECK_STR(member(f, &e->id, ".model.reason"), "the server is down");
     /* A clock that was far ahead and was put right. */
     f->clock.now_wall_us -= INT64_C(400) * 86400 * US_PER_S;
     job = only_job(f);
@@ -668,6 +673,45 @@ static void a_judgement_that_cannot_be_read_stops_nothing(void **state)
     }
 }
 
+/* What cannot be read stands before what can, in every way. */
+static void a_job_that_cannot_be_read_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql, *damage; /* NULL: the job is told to nobody */
+    } cases[] = {
+        {"UPDATE window SET data = zeroblob(1048577) WHERE event = (SELECT min(id) FROM event)",
+         "database: data of 1048577 bytes, at most 1048576 expected"},
+        {"DELETE FROM window WHERE event = (SELECT min(id) FROM event)", "there is none"},
+        {"UPDATE job SET event = x'ffff' WHERE event = (SELECT min(id) FROM event)", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO(fixture_free) struct fixture *f = fixture_new();
+        fixture_open(f);
+        AUTO(event_unref) struct event *bad = asking(sample_event(f, "porch"), ASK_NOW, "bad");
+        AUTO(event_unref) struct event *good = asking(sample_event(f, "porch"), ASK_QUEUED, "good");
+        store_put_event(f->store, event_ref(bad));
+        store_put_event(f->store, event_ref(good));
+        store_flush(f->store);
+        ask(f, cases[i].sql);
+        struct job jobs[4] = {0};
+        int count = next_jobs(f, NULL, 0, jobs, 4), at = cases[i].damage ? 1 : 0;
+        CHECK_INT(count, at + 1);
+        CHECK(uuid_equal(&jobs[at].event, &good->id));
+        CHECK(jobs[at].window && !jobs[at].damage[0]);
+        if (cases[i].damage) {
+            CHECK(uuid_equal(&jobs[0].event, &bad->id) && !jobs[0].window);
+            CHECK_STR(jobs[0].damage, cases[i].damage);
+            CHECK_INT(jobs[0].revision, bad->revision);
+            put_outcome(f, bad, OUTCOME_DEAD);
+            store_flush(f->store);
+            CHECK_INT(next_jobs(f, NULL, 0, &jobs[2], 2), 1);
+        }
+        for (size_t n = 0; n < ARRAY_LEN(jobs); n++)
+            job_done(&jobs[n]);
+    }
+}
+
 static void blobs_of_another_program_are_refused(void **state)
 {
     (void)state;
@@ -681,11 +725,6 @@ static void blobs_of_another_program_are_refused(void **state)
     ask(f, "UPDATE run SET reply = zeroblob(1048577)");
     ask(f, "UPDATE job SET not_before_wall_us = 0, score = 1000000, tries = 99999999999");
     struct err err = {0};
-    struct job job;
-    int count;
-    CHECK(!store_next_jobs(f->reader, 0, NULL, 0, &job, 1, &count, &err));
-    CHECK_INT(err.code, ERR_DATA_LOSS);
-    CHECK_INT(count, 0);
     struct blob *window;
     CHECK(!store_read_window(f->reader, &e->id, &window, &err));
     CHECK_INT(err.code, ERR_DATA_LOSS);
@@ -716,6 +755,7 @@ int main(void)
         cmocka_unit_test(all_of_it_goes_with_the_event),
         cmocka_unit_test(windows_are_read_without_a_store),
         cmocka_unit_test(a_judgement_that_cannot_be_read_stops_nothing),
+        cmocka_unit_test(a_job_that_cannot_be_read_keeps_nobody_waiting),
         cmocka_unit_test(blobs_of_another_program_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

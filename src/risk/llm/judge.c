@@ -230,7 +230,7 @@ static bool open_window(struct asked *a, struct err *err)
 {
     AUTO(blob_unref) struct blob *json = NULL;
     if (!a->job.window)
-        return err_set(err, ERR_DATA_LOSS, "there is none");
+        return err_set(err, ERR_DATA_LOSS, "%s", a->job.damage);
     if (!blob_expand(a->job.window->data, a->job.window->bytes, WINDOW_BYTES_MAX, &json, err) ||
         !window_parse((const char *)json->data, json->bytes, &a->window, err))
         return false;
