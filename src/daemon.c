@@ -282,7 +282,7 @@ static bool is_model_known(void *ctx)
 static bool start_judge(struct daemon *d, const struct config *config, struct judge **ret,
                         struct err *err)
 {
-    if (strcmp(config->risk.llm.url, "off") == 0)
+    if (llm_is_off(&config->risk.llm))
         return true;
     struct judge_params params = {
         .conf = &config->risk.llm,

@@ -215,7 +215,7 @@ static bool is_urgent(const struct llm_conf *llm, const struct event *event)
 static bool model_known(const struct risk *risk)
 {
     const struct risk_params *params = &risk->params;
-    return strcmp(risk->conf->llm.url, "off") != 0 && params->model_known &&
+    return !llm_is_off(&risk->conf->llm) && params->model_known &&
            params->model_known(params->model_ctx);
 }
 

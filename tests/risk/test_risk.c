@@ -176,6 +176,7 @@ static void a_model_is_asked(void **state)
         {"away: never\n", NIGHT, true, true, ASK_QUEUED},
         {"away: never\n", NIGHT, false, true, ASK_NO},
         {"llm: {url: 'off'}\n", NIGHT, true, true, ASK_NO},
+        {"llm: {url: 'OFF'}\n", NIGHT, true, true, ASK_NO},
         {"llm: {min_score: 100}\n", DAY, true, true, ASK_NO},
         {"llm: {min_score: 100, urgent_labels: [person]}\n", DAY, true, true, ASK_QUEUED},
         {"llm: {urgent_level: critical}\n", NIGHT, true, false, ASK_NO},

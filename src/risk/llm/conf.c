@@ -48,6 +48,11 @@ static const struct opt llm_rows[] = {
     {0},
 };
 
+bool llm_is_off(const struct llm_conf *conf)
+{
+    return strcasecmp(conf->url, "off") == 0;
+}
+
 /* 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, and 100.64.0.0/10, in which overlay
  * networks between a household's machines give out their addresses. */
 static bool is_private_ipv4(uint32_t address)
@@ -190,7 +195,7 @@ static bool check_llm(const void *section, const char **ret_at, struct err *err)
     }
     *ret_at = "url";
     struct llm_address address;
-    if (!conf->url[0] || strcasecmp(conf->url, "off") == 0)
+    if (!conf->url[0] || llm_is_off(conf))
         return true;
     if (!llm_address_parse(conf->url, &address, err))
         return false;

@@ -23,6 +23,9 @@ struct llm_conf {
 };
 extern const struct section llm_section;
 
+/* No language model is to be asked. */
+bool llm_is_off(const struct llm_conf *conf);
+
 /* Where an address leads, as far as its text tells. */
 struct llm_address {
     char base[LLM_URL_BYTES]; /* what paths such as "/health" are appended to */

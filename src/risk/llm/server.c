@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 
 #define ADDRESSES_MAX     3
@@ -517,7 +516,7 @@ struct server *server_new(const struct llm_conf *conf, const struct clock *clock
         ASSERT(false);
     s->next_us = clock_mono_us(clock);
     stream_init(&s->stream);
-    if (strcasecmp(conf->url, "off") == 0) {
+    if (llm_is_off(conf)) {
         s->info.state = SERVER_OFF;
         STR_COPY(s->info.reason, "risk.llm.url is off");
         s->next_us = NEVER_US;

@@ -103,6 +103,7 @@ static void whole_sections(void **state)
         const char *at, *says; /* empty: fine */
     } rows[] = {
         {"off", "", RISK_HIGH, "", ""},
+        {"Off", "", RISK_HIGH, "", ""},
         {"", "", RISK_LOW, "", ""},
         {"http://192.168.1.2:8080", "sk-1234", RISK_HIGH, "", ""},
         {"https://example.org", "sk-1234", RISK_HIGH, "", ""},
