@@ -18,7 +18,7 @@ enum bus_topic {
 struct bus_message {
     atomic_int refs;
     enum bus_topic topic;
-    int camera;   /* index */
+    int camera;   /* index; -1: only its name is known, in the json */
     int64_t seq;  /* BUS_EVENT: the store's outbox number, increasing without gaps; else 0 */
     size_t bytes; /* of json, without the terminator */
     char json[];

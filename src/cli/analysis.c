@@ -143,8 +143,10 @@ bool analysis_prepare(struct analysis *a, const struct analysis_params *params,
                       const struct args_rest *inputs, int *ret_code, struct err *err)
 {
     *ret_code = EXIT_OK;
-    *a = (struct analysis){
-        .params = *params, .ids = {.clock = &clock_real}, .start_wall_us = TIME_UNKNOWN};
+    *a = (struct analysis){.params = *params,
+                           .lock = PTHREAD_MUTEX_INITIALIZER,
+                           .ids = {.clock = &clock_real},
+                           .start_wall_us = TIME_UNKNOWN};
     if (params->start[0] && !time_parse(params->start, &a->start_wall_us)) {
         err_set(err, ERR_INVALID, "--start '%s' is not a time", params->start);
         err_hint(err, "write it like 2026-11-20T22:15:00+01:00 or 2026-11-20T21:15:00Z");
@@ -164,6 +166,7 @@ bool analysis_prepare(struct analysis *a, const struct analysis_params *params,
 /* msg may begin with the input's name. */
 void analysis_add_failure(struct analysis *a, const char *input, const char *msg)
 {
+    pthread_mutex_lock(&a->lock);
     a->failures = xrealloc(a->failures, (size_t)a->failure_count + 1, sizeof *a->failures);
     struct failure *f = &a->failures[a->failure_count++];
     STR_COPY(f->input, input);
@@ -171,6 +174,7 @@ void analysis_add_failure(struct analysis *a, const char *input, const char *msg
     size_t n = strlen(f->input);
     bool named = n > 0 && strncmp(msg, f->input, n) == 0 && strncmp(msg + n, ": ", 2) == 0;
     STR_COPY(f->msg, named ? msg + n + 2 : msg);
+    pthread_mutex_unlock(&a->lock);
 }
 
 /* Each input that broke, and the detector if it did, with why. */

@@ -5,6 +5,8 @@
 #include "cli/args.h"
 #include "pipeline/pipeline.h"
 
+#include <pthread.h>
+
 struct analysis_params {
     const char *config; /* path, empty: defaults */
     const char *zones;  /* path of a file with zones and lines for every input, empty: none */
@@ -30,6 +32,7 @@ struct analysis {
         char msg[512];                 /* without the input's name */
     } * failures;
     int failure_count;
+    pthread_mutex_t lock; /* of the failures: sinks may add some */
 };
 
 /* Everything that can be wrong before the first picture is looked at. *ret_code is EXIT_OK unless
@@ -40,7 +43,7 @@ NODISCARD bool analysis_prepare(struct analysis *analysis, const struct analysis
 /* What broke on the way is in failures, and no reason to fail. */
 NODISCARD bool analysis_run(struct analysis *analysis, struct err *err);
 
-/* msg may begin with the input's name. */
+/* msg may begin with the input's name. Any thread. */
 void analysis_add_failure(struct analysis *analysis, const char *input, const char *msg);
 
 void analysis_done(struct analysis *analysis);

@@ -71,8 +71,11 @@ static void judge_event(struct analyze *a, struct event *event)
     AUTO(blob_unref) struct blob *text = NULL;
     AUTO(window_free) struct window *window = NULL;
     struct err err = {0};
-    if (!event->window ||
-        !blob_expand(event->window->data, event->window->bytes, WINDOW_BYTES_MAX, &text, &err) ||
+    if (!event->window) {
+        analysis_add_failure(&a->analysis, "", "an event is too large to be shown to a model");
+        return;
+    }
+    if (!blob_expand(event->window->data, event->window->bytes, WINDOW_BYTES_MAX, &text, &err) ||
         !window_parse((const char *)text->data, text->bytes, &window, &err)) {
         analysis_add_failure(&a->analysis, "", err.msg);
         return;

@@ -70,6 +70,7 @@ struct evaluation {
     struct evaluate_args args;
     struct config config;
     struct uuid_gen ids;
+    struct windows_zone zone;
     struct log_sink *sink;
     struct scorer *scorer;
     struct judge_once *judge; /* NULL: rules only */
@@ -129,7 +130,7 @@ static bool evaluate_line(struct evaluation *e, const char *line, size_t bytes, 
         return true;
     struct verdict *verdict = &window->event->verdict;
     int64_t before_us = clock_mono_us(&clock_real);
-    windows_use_timezone(window->timezone);
+    windows_use_zone(&e->zone, window->timezone);
     if (!scorer_score(e->scorer, window->event, &window->context, verdict, err))
         return false;
     add_row(e, &e->rules, &label, verdict, clock_mono_us(&clock_real) - before_us);
@@ -343,6 +344,7 @@ int cli_evaluate(int argc, char **argv)
     if (!args_begin(&evaluate_spec, &e.args, argc, argv, &rest, &code))
         return code;
     struct err err = {0};
+    windows_zone_init(&e.zone);
     code = EXIT_OK;
     bool ok = evaluate(&e, rest.items[0], &code, &err);
     if (ok && e.args.json)

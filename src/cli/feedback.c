@@ -62,9 +62,10 @@ static struct window_label label_of(int kind, int level, const char *id)
     return label;
 }
 
-static bool print_item(struct store_reader *reader, const json_t *item, struct err *err)
+static bool print_item(struct store_reader *reader, const struct windows_zone *zone,
+                       const json_t *item, struct err *err)
 {
-    const char *event = json_string_value(json_object_get(item, "event"));
+    const char *event = json_string_value(json_object_get(item, "event_id"));
     const char *kind = json_string_value(json_object_get(item, "kind"));
     struct uuid id;
     AUTO(blob_unref) struct blob *packed = NULL;
@@ -81,7 +82,7 @@ static bool print_item(struct store_reader *reader, const json_t *item, struct e
         !window_parse((const char *)text->data, text->bytes, &window, err))
         return err_wrap(err, "event %s", event);
     struct window_label label = label_of(index, (int)risk_level_of(window->score), event);
-    windows_use_timezone(window->timezone);
+    windows_use_zone(zone, window->timezone);
     struct json j;
     json_init(&j);
     window_line_json(&j, window, &label, json_string_value(json_object_get(item, "note")));
@@ -90,7 +91,8 @@ static bool print_item(struct store_reader *reader, const json_t *item, struct e
     return true;
 }
 
-static bool print_page(struct store_reader *reader, struct uuid *cursor, struct err *err)
+static bool print_page(struct store_reader *reader, const struct windows_zone *zone,
+                       struct uuid *cursor, struct err *err)
 {
     struct json j;
     struct uuid next = {0};
@@ -102,7 +104,7 @@ static bool print_page(struct store_reader *reader, struct uuid *cursor, struct 
     size_t index;
     const json_t *item;
     json_array_foreach(json_object_get(root, "items"), index, item)
-        ok = ok && print_item(reader, item, err);
+        ok = ok && print_item(reader, zone, item, err);
     json_decref(root);
     json_done(&j);
     *cursor = next;
@@ -119,12 +121,14 @@ int cli_feedback(int argc, char **argv)
     AUTO(config_done) struct config config = {0};
     AUTO(store_reader_close) struct store_reader *reader = NULL;
     struct uuid cursor = {0};
+    struct windows_zone zone;
+    windows_zone_init(&zone);
     struct err err = {0};
     code = EXIT_OK;
     bool ok = windows_load_config(args.config, "", "", &config, &code, &err) &&
               store_reader_look(args.data[0] ? args.data : config.store.path, &reader, &err);
     do
-        ok = ok && print_page(reader, &cursor, &err);
+        ok = ok && print_page(reader, &zone, &cursor, &err);
     while (ok && !uuid_is_zero(&cursor));
     return ok ? EXIT_OK : code == EXIT_OK ? args_fail(&err) : code;
 }

@@ -74,9 +74,9 @@ static void keep_event(void *ctx, struct event *event)
     event_unref(&event);
 }
 
-static bool run_with(const struct replay_args *args, const char *config,
-                     const struct args_rest *inputs, struct seen *ret, int *ret_code,
-                     struct err *err)
+static bool run_with(const struct replay_args *args, const struct windows_zone *zone,
+                     const char *config, const struct args_rest *inputs, struct seen *ret,
+                     int *ret_code, struct err *err)
 {
     const struct analysis_params params = {
         .config = config,
@@ -87,6 +87,7 @@ static bool run_with(const struct replay_args *args, const char *config,
         .sink_ctx = ret,
     };
     AUTO(free_ptr) struct analysis *analysis = NEW(struct analysis);
+    windows_use_zone(zone, ""); /* not the one of the run before */
     bool ok = analysis_prepare(analysis, &params, inputs, ret_code, err) &&
               analysis_run(analysis, err);
     if (ok && analysis->failure_count > 0)
@@ -176,12 +177,12 @@ static struct difference compare(struct seen *before, struct seen *after, struct
     return d;
 }
 
-static bool replay_recording(const struct replay_args *args, const struct args_rest *inputs,
-                             struct seen *before, struct seen *after, int *ret_code,
-                             struct err *err)
+static bool replay_recording(const struct replay_args *args, const struct windows_zone *zone,
+                             const struct args_rest *inputs, struct seen *before,
+                             struct seen *after, int *ret_code, struct err *err)
 {
-    return run_with(args, args->before, inputs, before, ret_code, err) &&
-           run_with(args, args->config, inputs, after, ret_code, err);
+    return run_with(args, zone, args->before, inputs, before, ret_code, err) &&
+           run_with(args, zone, args->config, inputs, after, ret_code, err);
 }
 
 static void add_seen(struct seen *seen, const struct event *event, const struct verdict *verdict)
@@ -193,8 +194,9 @@ static void add_seen(struct seen *seen, const struct event *event, const struct 
     keep_event(seen, copy);
 }
 
-static bool replay_event(const struct replay_args *args, const struct uuid *id, struct seen *before,
-                         struct seen *after, int *ret_code, struct err *err)
+static bool replay_event(const struct replay_args *args, const struct windows_zone *zone,
+                         const struct uuid *id, struct seen *before, struct seen *after,
+                         int *ret_code, struct err *err)
 {
     AUTO(config_done) struct config config = {0};
     AUTO(store_reader_close) struct store_reader *reader = NULL;
@@ -215,11 +217,10 @@ static bool replay_event(const struct replay_args *args, const struct uuid *id, 
     window->context.night = config.risk.night;
     window->context.away = config.risk.away;
     struct household household;
+    windows_use_zone(zone, window->timezone);
     household_at(&config.risk.household, window->event->wall_end_us, &household);
-    if (household_is_configured(&config.risk.household))
-        window->context.household = &household;
+    window->context.household = household_is_configured(&config.risk.household) ? &household : NULL;
     add_seen(before, window->event, NULL);
-    windows_use_timezone(window->timezone);
     if (!scorer_score(scorer, window->event, &window->context, verdict, err))
         return false;
     add_seen(after, window->event, verdict);
@@ -252,11 +253,13 @@ int cli_replay(int argc, char **argv)
         return code;
     struct seen before = {0}, after = {0};
     struct uuid id;
+    struct windows_zone zone;
+    windows_zone_init(&zone);
     struct err err = {0};
     code = EXIT_OK;
     bool ok = uuid_parse(rest.items[0], &id)
-                  ? replay_event(&args, &id, &before, &after, &code, &err)
-                  : replay_recording(&args, &rest, &before, &after, &code, &err);
+                  ? replay_event(&args, &zone, &id, &before, &after, &code, &err)
+                  : replay_recording(&args, &zone, &rest, &before, &after, &code, &err);
     if (ok) {
         struct json j;
         json_init(&j);

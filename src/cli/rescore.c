@@ -51,20 +51,21 @@ struct rescore {
     struct rescore_args args;
     struct config config;
     struct uuid_gen ids;
+    struct windows_zone zone;
     struct log_sink *sink;
     struct store_reader *reader;
     struct scorer *scorer;
     struct judge_once *judge; /* NULL: the model is not asked */
     struct json json;         /* the differences */
-    struct err err;           /* what ended it */
-    int events, differ, other_rules;
-    int asked, model_differ, unanswered;
+    int events, differ, other_rules, unreadable;
+    int asked, model_differ, unanswered, other_questions;
     int64_t model_points; /* sum of the differences between the model's scores */
 };
 
 /* The newest answer that the model gave for the window, with its seed. */
 struct answer {
     bool found;
+    bool again; /* the same question can be asked: at temperature 0, about no pictures */
     int revision, score;
     int64_t seed;
 };
@@ -98,12 +99,22 @@ static int score_of(const struct blob *reply)
     return value;
 }
 
+/* Stored requests have hashes in place of pictures; they can be asked about only while the files
+ * are there, and are not. */
+static bool asks_pictures(const struct blob *request)
+{
+    AUTO(blob_unref) struct blob *text = NULL;
+    return request && blob_expand(request->data, request->bytes, WINDOW_BYTES_MAX, &text, NULL) &&
+           strstr((const char *)text->data, "\"image_url\"") != NULL;
+}
+
 static bool keep_answer(void *ctx, const struct run *run)
 {
     struct answer *answer = ctx;
     if (strcmp(run->outcome, "ok") != 0)
         return true;
     answer->found = true;
+    answer->again = run->attempt == 1 && !asks_pictures(run->request);
     answer->seed = run->seed;
     answer->revision = run->revision;
     answer->score = score_of(run->reply);
@@ -118,6 +129,10 @@ static bool ask_again(struct rescore *r, const struct window *window, struct err
         return false;
     if (!answer.found || answer.revision != window->event->revision)
         return true;
+    if (!answer.again) {
+        r->other_questions++;
+        return true;
+    }
     struct inquiry_result result = {0};
     judge_once_ask(r->judge, window, NULL, answer.seed, &result);
     r->asked++;
@@ -141,7 +156,7 @@ static bool rescore_window(struct rescore *r, const struct blob *packed, struct 
         !window_parse((const char *)text->data, text->bytes, &window, err))
         return false;
     AUTO(free_ptr) struct verdict *verdict = NEW(struct verdict);
-    windows_use_timezone(window->timezone);
+    windows_use_zone(&r->zone, window->timezone);
     if (!scorer_score(r->scorer, window->event, &window->context, verdict, err))
         return false;
     r->events++;
@@ -153,14 +168,17 @@ static bool rescore_window(struct rescore *r, const struct blob *packed, struct 
     return !r->judge || ask_again(r, window, err);
 }
 
-/* store_window_fn. */
+/* store_window_fn. A window that cannot be read is told, and no reason to leave out the others. */
 static bool rescore_next(void *ctx, const struct uuid *event, const struct blob *window)
 {
     struct rescore *r = ctx;
     char id[UUID_TEXT_BYTES];
-    if (rescore_window(r, window, &r->err))
+    struct err err = {0};
+    if (rescore_window(r, window, &err))
         return true;
-    return err_wrap(&r->err, "event %s", uuid_format(id, event));
+    r->unreadable++;
+    fprintf(stderr, "hsi: event %s: %s\n", uuid_format(id, event), err.msg);
+    return true;
 }
 
 static bool rescore_events(struct rescore *r, const char *event, struct err *err)
@@ -183,10 +201,7 @@ static bool rescore_events(struct rescore *r, const char *event, struct err *err
             return false;
         rescore_next(r, &id, window);
     }
-    if (r->err.code == ERR_NONE)
-        return true;
-    *err = r->err;
-    return false;
+    return true;
 }
 
 static bool rescore_open(struct rescore *r, int *ret_code, struct err *err)
@@ -209,11 +224,17 @@ static void report_text(const struct rescore *r)
     if (r->other_rules)
         printf(" (%d were scored by another version of the rules)", r->other_rules);
     printf("\n");
-    if (r->judge)
-        printf("the model was asked again about %d: %d with another score, by %.1f points on "
-               "average, %d without an answer\n",
-               r->asked, r->model_differ,
-               r->model_differ ? (double)r->model_points / r->model_differ : 0.0, r->unanswered);
+    if (r->unreadable)
+        printf("%d windows could not be read\n", r->unreadable);
+    if (!r->judge)
+        return;
+    printf("the model was asked again about %d: %d with another score, by %.1f points on average, "
+           "%d without an answer\n",
+           r->asked, r->model_differ,
+           r->model_differ ? (double)r->model_points / r->model_differ : 0.0, r->unanswered);
+    if (r->other_questions)
+        printf("%d more were not asked about: their answer was to a second try, or to pictures\n",
+               r->other_questions);
 }
 
 static void report_json(struct rescore *r)
@@ -223,10 +244,12 @@ static void report_json(struct rescore *r)
     json_int(j, "events", r->events);
     json_int(j, "differ", r->differ);
     json_int(j, "other_rules", r->other_rules);
+    json_int(j, "unreadable", r->unreadable);
     json_int(j, "model_asked", r->asked);
     json_int(j, "model_differ", r->model_differ);
     json_int(j, "model_points", r->model_points);
     json_int(j, "model_unanswered", r->unanswered);
+    json_int(j, "model_other_questions", r->other_questions);
     json_end_object(j);
     puts(j->text);
 }
@@ -246,7 +269,8 @@ static int rescore(struct rescore *r, const struct args_rest *rest)
         report_json(r);
     else
         report_text(r);
-    return r->differ + r->model_differ ? EXIT_FAILED : EXIT_OK;
+    bool same = r->differ + r->model_differ + r->unanswered + r->unreadable == 0;
+    return same ? EXIT_OK : EXIT_FAILED;
 }
 
 int cli_rescore(int argc, char **argv)
@@ -256,6 +280,7 @@ int cli_rescore(int argc, char **argv)
     int code;
     if (!args_begin(&rescore_spec, &r.args, argc, argv, &rest, &code))
         return code;
+    windows_zone_init(&r.zone);
     json_init(&r.json);
     json_begin_object(&r.json, NULL);
     json_begin_array(&r.json, "differences");

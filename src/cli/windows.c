@@ -23,11 +23,21 @@ bool windows_load_config(const char *path, const char *rules, const char *llm, s
     return risk_apply_timezone(&ret->risk, err);
 }
 
-void windows_use_timezone(const char *timezone)
+void windows_zone_init(struct windows_zone *zone)
 {
     const char *now = getenv("TZ");
-    if (!timezone[0] || (now && strcmp(now, timezone) == 0))
+    STR_COPY(zone->began, now ? now : "");
+}
+
+void windows_use_zone(const struct windows_zone *zone, const char *timezone)
+{
+    const char *now = getenv("TZ");
+    const char *wanted = timezone[0] ? timezone : zone->began;
+    if (strcmp(now ? now : "", wanted) == 0)
         return;
-    setenv("TZ", timezone, 1);
+    if (wanted[0])
+        setenv("TZ", wanted, 1);
+    else
+        unsetenv("TZ");
     tzset();
 }

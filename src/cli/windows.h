@@ -10,6 +10,11 @@
 NODISCARD bool windows_load_config(const char *path, const char *rules, const char *llm,
                                    struct config *ret, int *ret_code, struct err *err);
 
-/* Local time is what it was where the window was seen. Only while there is one thread: it is the
- * process's. Empty: as the process began. */
-void windows_use_timezone(const char *timezone);
+/* Local time is what it was where a window was seen. The C library has one zone for the process, so
+ * this is for commands of one thread. */
+struct windows_zone {
+    char began[64]; /* the process's own; empty: the machine's */
+};
+void windows_zone_init(struct windows_zone *zone); /* before anything sets one */
+/* timezone empty: as the process began. */
+void windows_use_zone(const struct windows_zone *zone, const char *timezone);

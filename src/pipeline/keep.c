@@ -4,9 +4,18 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* Feedback that counts for one camera: the newest. */
-#define FEEDBACK_ROWS_MAX 2048
+/* Feedback that counts for one camera: the newest. It is read again after so long: an event that
+ * changes ten times a second need not ask ten times. */
+#define FEEDBACK_COUNTED_MAX 2048
+#define FEEDBACK_FRESH_US    (2 * US_PER_S)
+
+struct known_offsets {
+    char camera[OPT_NAME_BYTES];
+    int64_t read_us;
+    struct offsets offsets;
+};
 
 struct keep {
     /* set at the start, then read-only */
@@ -15,6 +24,9 @@ struct keep {
 
     pthread_mutex_t lock;
     struct store_reader *reader; /* protected by lock */
+
+    struct known_offsets *known[CAMERAS_MAX]; /* owned; risk thread only */
+    int known_count;
 };
 
 bool keep_open(struct store *store, struct log log, struct keep **ret, struct err *err)
@@ -36,6 +48,8 @@ void keep_close(struct keep **keep)
     if (!k)
         return;
     store_reader_close(&k->reader);
+    for (int i = 0; i < k->known_count; i++)
+        free(k->known[i]);
     pthread_mutex_destroy(&k->lock);
     free(k);
 }
@@ -91,21 +105,49 @@ static int load_parked(void *ctx, const char *camera, struct parked *items)
     return ok ? count : 0;
 }
 
+static void read_offsets(struct keep *k, struct known_offsets *known)
+{
+    struct err err = {0};
+    int count = 0;
+    AUTO(free_ptr) struct feedback_row *rows = xcalloc(FEEDBACK_COUNTED_MAX, sizeof *rows);
+    pthread_mutex_lock(&k->lock);
+    bool ok = store_read_feedback(k->reader, known->camera, rows, FEEDBACK_COUNTED_MAX, &count,
+                                  &err);
+    pthread_mutex_unlock(&k->lock);
+    known->read_us = clock_mono_us(&clock_real);
+    if (ok)
+        feedback_offsets(rows, count, &known->offsets);
+    else
+        log_err(&k->log, LOG_WARN, &err);
+}
+
+static struct known_offsets *find_offsets(struct keep *k, const char *camera)
+{
+    for (int i = 0; i < k->known_count; i++)
+        if (strcmp(k->known[i]->camera, camera) == 0)
+            return k->known[i];
+    /* A reload may bring other names: then the one that came first gives way. */
+    if (k->known_count == CAMERAS_MAX) {
+        free(k->known[0]);
+        k->known[0] = k->known[--k->known_count];
+    }
+    struct known_offsets *known = NEW(struct known_offsets);
+    STR_COPY(known->camera, camera);
+    known->read_us = INT64_MIN / 2;
+    k->known[k->known_count++] = known;
+    return known;
+}
+
 static bool offsets_of(void *ctx, const char *camera, struct offsets *ret)
 {
     struct keep *k = ctx;
-    struct err err = {0};
-    int count = 0;
-    AUTO(free_ptr) struct feedback_row *rows = xcalloc(FEEDBACK_ROWS_MAX, sizeof *rows);
-    pthread_mutex_lock(&k->lock);
-    bool ok = store_read_feedback(k->reader, camera, rows, FEEDBACK_ROWS_MAX, &count, &err);
-    pthread_mutex_unlock(&k->lock);
-    if (!ok)
-        log_err(&k->log, LOG_WARN, &err);
-    if (!ok || count == 0)
+    struct known_offsets *known = find_offsets(k, camera);
+    if (clock_mono_us(&clock_real) - known->read_us > FEEDBACK_FRESH_US)
+        read_offsets(k, known);
+    if (known->offsets.count == 0)
         return false;
-    feedback_offsets(rows, count, ret);
-    return ret->count > 0;
+    *ret = known->offsets;
+    return true;
 }
 
 static bool add_row(void *ctx, const struct baseline_row *row)

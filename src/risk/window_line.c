@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LINE_BYTES_MAX (64 * 1024)
+#define LINE_BYTES_MAX WINDOW_BYTES_MAX
 #define SECONDS_MAX    3600.0
 
 /* Made up where the line does not say: whoever has come to a door has come nearer. */
