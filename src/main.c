@@ -5,6 +5,7 @@
 
 #include <libavutil/log.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct command {
@@ -45,6 +46,9 @@ static const char *command_name_at(const void *ctx, size_t i)
 int main(int argc, char **argv)
 {
     process_keep_lean();
+    /* ONNX Runtime keeps a device's id and a diary of its use in the home directory, unless its
+     * environment says no; setting that has to come before the first thread. */
+    setenv("ORT_DISABLE_TELEMETRY", "1", 1);
     /* libav's own messages may hold an address with its password. */
     av_log_set_level(AV_LOG_QUIET);
     if (argc < 2) {

@@ -6,7 +6,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import case, data, expect, folder, hsi, run  # noqa: E402
+from tap import case, clean_environment, data, expect, folder, hsi, run  # noqa: E402
 
 # Label, score, box. The boxes are pixels of the picture itself, 768x576: the model's own picture is 640x640 with the
 # scale 1/1.2 and 80 rows of padding above, and taken as pixels of that the bicycle would be at [150, 58, 679, 418],
@@ -32,6 +32,13 @@ def found(*args):
 
 def distance_px(a, b):
     return max(abs(x - y) for x, y in zip(a, b))
+
+
+@case('nothing is written about its use', data=True)
+def no_diary():
+    env = clean_environment()
+    expect(hsi('model', 'test', data('yolo26n-320.onnx'), data('dog.jpg'), env=env), 0)
+    assert os.listdir(env['HOME']) == [], [os.path.join(*f) for f in os.walk(env['HOME'])]
 
 
 @case('640: the three reference objects, and nothing else', data=True)
