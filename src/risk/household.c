@@ -197,6 +197,15 @@ int household_expects(const struct household *household, const char *label, cons
     return count;
 }
 
+bool household_expects_guest(const struct household *household, const char *label)
+{
+    for (int i = 0; i < household->count; i++)
+        if (household->items[i].now && household->items[i].trust == TRUST_GUEST &&
+            strcmp(household->items[i].label, label) == 0)
+            return true;
+    return false;
+}
+
 bool household_may_come(const struct household *household, const char *label)
 {
     for (int i = 0; i < household->count; i++)

@@ -76,6 +76,9 @@ bool expected_person_is(const struct expected_person *person, const char *label,
 /* How many are. */
 int household_expects(const struct household *household, const char *label, const char *zone);
 
+/* Whether a guest of this label is expected now. */
+bool household_expects_guest(const struct household *household, const char *label);
+
 /* Whether anybody of this label is expected now, guests too. */
 bool household_may_come(const struct household *household, const char *label);
 

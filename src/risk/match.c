@@ -105,16 +105,23 @@ int tracks_together(const struct event *event, const bool has[EVENT_TRACKS_MAX])
 
 static bool hours_hold(const struct facts *facts, int hours, int64_t wall_us)
 {
+    const struct opt_times *night = &facts->context->night;
+    struct opt_times small = times_small(night);
     switch ((enum rule_hours)hours) {
     case HOURS_ANY:
         return true;
     case HOURS_DAY:
-        return wall_us != TIME_UNKNOWN && !times_contain(&facts->context->night, wall_us);
+        return wall_us != TIME_UNKNOWN && !times_contain(night, wall_us);
     case HOURS_NIGHT:
-        return times_contain(&facts->context->night, wall_us);
-    case HOURS_SMALL: {
-        struct opt_times small = times_small(&facts->context->night);
+        return times_contain(night, wall_us);
+    case HOURS_SMALL:
         return times_contain(&small, wall_us);
+    case HOURS_EDGE:
+        return times_contain(night, wall_us) && !times_contain(&small, wall_us);
+    case HOURS_EARLY: {
+        /* A night without a middle has no morning of its own either. */
+        struct opt_times early = {small.to_min, night->to_min};
+        return small.from_min != small.to_min && times_contain(&early, wall_us);
     }
     case HOURS_AWAY:
         return times_contain(&facts->context->away, wall_us);
@@ -249,12 +256,14 @@ static bool match_usual(const struct rule_when *when, const struct facts *facts,
 static bool match_expected(const struct rule_when *when, const struct facts *facts,
                            const struct match *match)
 {
-    if (when->expected == REST_EITHER)
+    if (when->expected == EXPECTED_EITHER)
         return true;
     const char *label = facts->event->tracks[match->track].label;
     const struct household *household = facts->context->household;
-    if (when->expected == REST_YES)
+    if (when->expected == EXPECTED_YES)
         return facts_expected(facts, match->track) != NULL;
+    if (when->expected == EXPECTED_GUEST)
+        return household && household_expects_guest(household, label);
     return household && household_knows(household, label) && match->at.wall_us != TIME_UNKNOWN &&
            !household_may_come(household, label);
 }
@@ -318,10 +327,14 @@ static bool match_event(const struct rule_when *when, const struct facts *facts)
     bool drawn = facts->context->zones && facts->context->zones->count > 0;
     if (when->zones != RULE_ZONES_ANY && (when->zones == RULE_ZONES_DRAWN) != drawn)
         return false;
-    for (int i = 0; i < facts->event->track_count && when->without.count; i++)
-        if (list_has(&when->without, kind_names[label_kind(facts->event->tracks[i].label)]))
+    bool with = when->with.count == 0;
+    for (int i = 0; i < facts->event->track_count; i++) {
+        const char *kind = kind_names[label_kind(facts->event->tracks[i].label)];
+        if (list_has(&when->without, kind))
             return false;
-    return true;
+        with |= list_has(&when->with, facts->event->tracks[i].label);
+    }
+    return with;
 }
 
 /* Keeps ret sorted, strongest first; equals stay in track order. */

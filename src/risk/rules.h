@@ -16,10 +16,19 @@
 #define REASON_NONE       "none"     /* no rule has anything to say */
 #define FEEDBACK_ROWS_MAX 3
 
-enum rule_hours { HOURS_ANY, HOURS_DAY, HOURS_NIGHT, HOURS_SMALL, HOURS_AWAY };
+enum rule_hours {
+    HOURS_ANY,
+    HOURS_DAY,
+    HOURS_NIGHT,
+    HOURS_SMALL, /* the middle of the night */
+    HOURS_EDGE,  /* of the night, but not the small hours */
+    HOURS_EARLY, /* the second edge */
+    HOURS_AWAY,
+};
 enum rule_line { RULE_LINE_IGNORED, RULE_LINE_ANY, RULE_LINE_IN, RULE_LINE_OUT };
 enum rule_zones { RULE_ZONES_ANY, RULE_ZONES_DRAWN, RULE_ZONES_NONE };
 enum rule_rest { REST_EITHER, REST_YES, REST_NO };
+enum rule_expected { EXPECTED_EITHER, EXPECTED_YES, EXPECTED_NO, EXPECTED_GUEST };
 enum rule_owner { OWNER_ANY, OWNER_OWN, OWNER_OTHER };
 
 /* All conditions that are given must hold for the same track. */
@@ -29,6 +38,7 @@ struct rule_when {
     struct opt_list zone_kind; /* of zone_kind_names; was in one of them; empty: anywhere */
     struct opt_list also_in;   /* of zone_kind_names; was in one of them, too */
     struct opt_list never_in;  /* of zone_kind_names; was in none of them */
+    struct opt_list with;      /* labels; the event has a track of one of these */
     struct opt_list without;   /* of kind_names; the event has no track of these */
     int64_t min_dwell_us, max_dwell_us;       /* in that zone; 0: no bound */
     bool stays;                               /* is still in that zone when last seen */
@@ -40,7 +50,7 @@ struct rule_when {
     int line;                                 /* enum rule_line */
     int zones;                                /* enum rule_zones */
     int stationary;                           /* enum rule_rest */
-    int expected;                             /* enum rule_rest: by the household */
+    int expected;                             /* enum rule_expected: by the household */
     int owner;                                /* enum rule_owner: of that zone */
     double unusual, unusual_dwell;            /* probability of it at most; 0: no bound */
     int alone;                                /* enum rule_rest: no other of the kind then */
@@ -120,8 +130,7 @@ double track_growth(const struct track *track, struct sighting *ret_at);
  * times is three tracks, but never three people. */
 int tracks_together(const struct event *event, const bool has[EVENT_TRACKS_MAX]);
 
-/* The middle of a night: from two hours after it begins to one before it ends; never where it has
- * none. */
+/* The middle of a night: without its first and its last two hours; never where it has none. */
 struct opt_times times_small(const struct opt_times *night);
 
 /* Whether local time at wall_us is inside; false if the time is unknown. */

@@ -13,10 +13,12 @@ extern const struct embedded embedded_rules[];
 
 /* -- its options -- */
 
-static const char *const hours_names[] = {"any", "day", "night", "small", "away", NULL};
+static const char *const hours_names[] = {"any",  "day",   "night", "small",
+                                          "edge", "early", "away",  NULL};
 static const char *const line_names[] = {"ignored", "any", "in", "out", NULL};
 static const char *const zones_names[] = {"any", "drawn", "none", NULL};
 static const char *const rest_names[] = {"either", "yes", "no", NULL};
+static const char *const expected_names[] = {"either", "yes", "no", "guest", NULL};
 static const char *const owner_names[] = {"any", "own", "other", NULL};
 
 #define KINDS(field) OPT_LIST(struct rule_when, field, 0, KIND_COUNT), .choices = kind_names
@@ -34,9 +36,10 @@ static const struct opt when_rows[] = {
      .help = "The track was in no zone of these kinds; zones of somebody else do not count."},
     {"owner", OPT_ENUM(struct rule_when, owner, owner_names), .def = "any",
      .help = "That zone is the household's own, or it belongs to somebody else (other)."},
-    {"expected", OPT_ENUM(struct rule_when, expected, rest_names), .def = "either",
+    {"expected", OPT_ENUM(struct rule_when, expected, expected_names), .def = "either",
      .help = "The household expects somebody, or such a vehicle, there at that time (yes), or it "
-             "has such and expects none of them then, guests neither (no)."},
+             "has such and expects none of them then, guests neither (no); guest: a guest, or a "
+             "guest's vehicle, may come."},
     {"unusual", OPT_DOUBLE(struct rule_when, unusual, 0, 1), .def = "0",
      .help = "So many at that place and hour of the week are at most this probable, by what has "
              "been learned; 0: no bound."},
@@ -60,11 +63,14 @@ static const struct opt when_rows[] = {
      .help = "It has come to rest, or it has not."},
     {"hours", OPT_ENUM(struct rule_when, hours, hours_names), .def = "any",
      .help = "The evidence is from the night or away hours of the configuration; day is outside "
-             "the night, small are the small hours: its middle, from two hours after it begins to "
-             "one before it ends. Never holds while the time of the pictures is unknown, except "
+             "the night, small are the small hours: its middle, without its first and last two "
+             "hours, which are its edge; early are the last two. Never holds while the time of the "
+             "pictures is unknown, except "
              "for any."},
     {"zones", OPT_ENUM(struct rule_when, zones, zones_names), .def = "any",
      .help = "The camera has zones drawn, or it has none."},
+    {"with", OPT_LIST(struct rule_when, with, 0, OPT_LIST_MAX),
+     .help = "One of these, in the words of the detector, is in the event, too."},
     {"without", KINDS(without), .help = "Nothing of these kinds is in the event."},
     {"min_count", OPT_INT(struct rule_when, min_count, 1, EVENT_TRACKS_MAX), .def = "1",
      .help = "At least this many tracks meet all the rest and were in view at the same time."},
@@ -139,7 +145,7 @@ static bool check_placeholders(const struct rule *rule, struct err *err)
     } needs[] = {
         {"{zone}", "a zone", "zone_kind", when->zone_kind.count > 0},
         {"{line}", "a line", "line", when->line != RULE_LINE_IGNORED},
-        {"{who}", "somebody expected", "expected: yes", when->expected == REST_YES},
+        {"{who}", "somebody expected", "expected: yes", when->expected == EXPECTED_YES},
         {"{owner}", "a zone of somebody else", "owner: other", when->owner == OWNER_OTHER},
         {"{usual}", "what is unusual", "unusual or unusual_dwell",
          when->unusual > 0 || when->unusual_dwell > 0},

@@ -83,12 +83,12 @@ void text_add_time(struct text *text, int64_t wall_us)
 
 struct opt_times times_small(const struct opt_times *night)
 {
-    const int evening_min = 120, morning_min = 60;
+    const int edge_min = 120;
     int span_min = (night->to_min - night->from_min + DAY_MIN) % DAY_MIN;
-    if (span_min <= evening_min + morning_min)
+    if (span_min <= 2 * edge_min)
         return (struct opt_times){0, 0};
-    return (struct opt_times){(night->from_min + evening_min) % DAY_MIN,
-                              (night->to_min - morning_min + DAY_MIN) % DAY_MIN};
+    return (struct opt_times){(night->from_min + edge_min) % DAY_MIN,
+                              (night->to_min - edge_min + DAY_MIN) % DAY_MIN};
 }
 
 bool times_contain(const struct opt_times *times, int64_t wall_us)

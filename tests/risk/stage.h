@@ -29,6 +29,7 @@ struct actor {
     int seconds;  /* in view */
     float growth; /* at the best picture; 0: none */
     int crosses;  /* the gate: +1 in, -1 out */
+    bool rests;
     struct visit visits[4];
     int visit_count;
 };
@@ -86,6 +87,7 @@ static inline struct track *stage_enter(struct stage *stage, const struct actor 
     track->id.bytes[15] = (uint8_t)event->track_count;
     STR_COPY(track->label, actor->label);
     track->confidence = 0.8f;
+    track->stationary = actor->rests;
     track->growth = 1;
     track->first = stage_sighting(stage, 0, 0.1f);
     track->last = stage_sighting(stage, actor->seconds, 0.1f);

@@ -62,6 +62,9 @@ static const struct row rows[] = {
     {"no zones", {.zones = RULE_ZONES_NONE}, 0},
     {"without", {.without = LIST("animal")}, 0},
     {"without what is not there", {.without = LIST("object")}, 3},
+    {"with", {.with = LIST("dog")}, 3},
+    {"with any of them", {.kind = LIST("person"), .with = LIST("bus", "car")}, 1},
+    {"with what is not there", {.with = LIST("bus")}, 0},
     {"count", {.min_count = 3}, 3},
     {"less", {.min_count = 4}, 0},
     {"count of the kind", {.kind = LIST("person"), .min_count = 2}, 0},
@@ -116,11 +119,11 @@ struct known_row {
 #define ALL_ZONES LIST("entry", "yard", "driveway")
 
 static const struct known_row known_rows[] = {
-    {"expected", {.expected = REST_YES}, 1},
-    {"a person expected", {.kind = LIST("person"), .expected = REST_YES}, 1},
-    {"not expected", {.expected = REST_NO}, 1}, /* the car; nobody knows dogs */
-    {"expected there", {.zone_kind = LIST("entry"), .expected = REST_YES}, 1},
-    {"every", {.kind = LIST("person"), .expected = REST_YES, .every = true}, 1},
+    {"expected", {.expected = EXPECTED_YES}, 1},
+    {"a person expected", {.kind = LIST("person"), .expected = EXPECTED_YES}, 1},
+    {"not expected", {.expected = EXPECTED_NO}, 1}, /* the car; nobody knows dogs */
+    {"expected there", {.zone_kind = LIST("entry"), .expected = EXPECTED_YES}, 1},
+    {"every", {.kind = LIST("person"), .expected = EXPECTED_YES, .every = true}, 1},
     {"own", {.zone_kind = ALL_ZONES, .owner = OWNER_OWN}, 1},
     {"of others", {.zone_kind = ALL_ZONES, .owner = OWNER_OTHER}, 1},
     {"of anybody", {.zone_kind = ALL_ZONES}, 2},
@@ -170,8 +173,8 @@ static void without_knowledge_nothing_holds(void **state)
 {
     (void)state;
     static const struct rule_when whens[] = {
-        {.expected = REST_YES},
-        {.expected = REST_NO},
+        {.expected = EXPECTED_YES},
+        {.expected = EXPECTED_NO},
         {.unusual = 1},
         {.unusual_dwell = 1},
         {.zone_kind = ALL_ZONES, .owner = OWNER_OTHER},
@@ -210,7 +213,7 @@ static void more_than_are_expected(void **state)
     /* Of somebody who is not there now nothing is said while the time is not known. */
     static const struct household away = {.count = 1, .items = {{"Anna", "person", 0, false, {0}}}};
     stage.context.household = &away;
-    struct rule rule = {.max_times = 1, .when = {.expected = REST_NO}};
+    struct rule rule = {.max_times = 1, .when = {.expected = EXPECTED_NO}};
     struct match match[RULE_TIMES_MAX];
     CHECK_INT(rule_match(&rule, &facts, match), 0);
     first->best.wall_us = stage_wall_us(NOON);
@@ -222,6 +225,13 @@ static void more_than_are_expected(void **state)
     stage.context.household = &cleaner;
     CHECK_INT(rule_match(&rule, &facts, match), 0);
     CHECK(!facts_expected(&facts, 0));
+    rule.when.expected = EXPECTED_GUEST;
+    CHECK_INT(rule_match(&rule, &facts, match), 1);
+    rule.when.label = (struct opt_list)LIST("dog");
+    CHECK_INT(rule_match(&rule, &facts, match), 0);
+    rule.when.label.count = 0;
+    stage.context.household = &away;
+    CHECK_INT(rule_match(&rule, &facts, match), 0);
     stage_close(&stage);
 }
 
@@ -230,25 +240,25 @@ static void times_of_day_follow_the_sighting(void **state)
     (void)state;
     static const struct {
         const char *time;
-        int night, away, day, small;
+        int night, away, day, small, edge, early;
     } cases[] = {
         {"2026-11-20T21:59:59+01:00", 0, 0, 1},
-        {"2026-11-20T22:00:00+01:00", 1, 0, 0},
-        {"2026-11-20T05:59:59+01:00", 1, 0, 0},
+        {"2026-11-20T22:00:00+01:00", 1, 0, 0, 0, 1},
+        {"2026-11-20T05:59:59+01:00", 1, 0, 0, 0, 1, 1},
         {"2026-11-20T06:00:00+01:00", 0, 0, 1},
         {"2026-11-20T11:00:00+01:00", 0, 1, 1},
         {"2026-11-20T13:00:00+01:00", 0, 0, 1},
         /* Summer time: 20:30 UTC is 22:30 on the wall; and the two nights it changes in. */
-        {"2026-07-01T20:30:00Z", 1, 0, 0},
+        {"2026-07-01T20:30:00Z", 1, 0, 0, 0, 1},
         {"2026-11-20T20:30:00Z", 0, 0, 1},
-        {"2026-03-29T03:59:00Z", 1, 0, 0},
+        {"2026-03-29T03:59:00Z", 1, 0, 0, 0, 1, 1},
         {"2026-03-29T04:00:00Z", 0, 0, 1},
-        {"2026-10-25T04:59:00Z", 1, 0, 0},
+        {"2026-10-25T04:59:00Z", 1, 0, 0, 0, 1, 1},
         {"2026-10-25T05:00:00Z", 0, 0, 1},
-        {"2026-11-20T23:59:59+01:00", 1, 0, 0},
+        {"2026-11-20T23:59:59+01:00", 1, 0, 0, 0, 1},
         {"2026-11-20T00:00:00+01:00", 1, 0, 0, 1},
-        {"2026-11-20T04:59:59+01:00", 1, 0, 0, 1},
-        {"2026-11-20T05:00:00+01:00", 1, 0, 0},
+        {"2026-11-20T03:59:59+01:00", 1, 0, 0, 1},
+        {"2026-11-20T04:00:00+01:00", 1, 0, 0, 0, 1, 1},
         {NULL, 0, 0, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -263,6 +273,8 @@ static void times_of_day_follow_the_sighting(void **state)
                                 [HOURS_DAY] = cases[i].day,
                                 [HOURS_NIGHT] = cases[i].night,
                                 [HOURS_SMALL] = cases[i].small,
+                                [HOURS_EDGE] = cases[i].edge,
+                                [HOURS_EARLY] = cases[i].early,
                                 [HOURS_AWAY] = cases[i].away};
         for (int h = HOURS_ANY; h <= HOURS_AWAY; h++) {
             struct rule rule = {.max_times = 1, .when = {.hours = h}};
@@ -279,9 +291,9 @@ static void a_short_night_has_no_small_hours(void **state)
     static const struct {
         struct opt_times night, small;
     } cases[] = {
-        {{22 * 60, 6 * 60}, {0, 5 * 60}}, {{0, 0}, {0, 0}},
-        {{23 * 60, 2 * 60}, {0, 0}},      {{23 * 60, 2 * 60 + 1}, {60, 61}},
-        {{60, 8 * 60}, {3 * 60, 7 * 60}}, {{20 * 60, 30}, {22 * 60, 23 * 60 + 30}},
+        {{22 * 60, 6 * 60}, {0, 4 * 60}}, {{0, 0}, {0, 0}},
+        {{23 * 60, 3 * 60}, {0, 0}},      {{23 * 60, 3 * 60 + 1}, {60, 61}},
+        {{60, 8 * 60}, {3 * 60, 6 * 60}}, {{20 * 60, 30}, {22 * 60, 22 * 60 + 30}},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct opt_times small = times_small(&cases[i].night);
