@@ -1,5 +1,6 @@
 #include "risk/baseline_own.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,17 @@
 #define WEEK_S  (7 * 24 * 3600.0)
 
 #define SPAN_MAX_US (366 * DAY_US)
-/* A reference so far ahead of what is told was made by a clock that was wrong: without bringing it
- * back, nothing new would ever weigh anything. */
-#define AHEAD_MAX_US DAY_US
+
+/* What is told of another time than that is doubted: a clock that was wrong for a minute, or an old
+ * clip. Nobody watching for some weeks is nothing special, time that goes back is. */
+#define BACK_MAX_US    DAY_US
+#define FORWARD_MAX_US (28 * DAY_US)
+/* So long must the clock stay elsewhere to be believed, */
+#define STAY_US (6 * HOUR_US)
+/* to which silence between two things told adds little: two old clips are no clock. */
+#define STAY_SILENT_US HOUR_US
+
+#define WALL_MAX_US (INT64_MAX / 2) /* sums with times do not overflow */
 
 #define VISITS_MAX 100000 /* that an hour counts */
 #define AMOUNT_MAX 1e12   /* of a stored number; more is no sum of ours */
@@ -104,19 +113,81 @@ double baseline_keep(const struct baseline *baseline, int64_t span_us)
     return span_us <= 0 ? 1 : exp2(-(double)span_us / (double)baseline->conf.half_life_us);
 }
 
-/* Brings *wall_us, the reference of some sums, to at_us. Returns what the sums are to be multiplied
- * with; *ret_weight is what something at at_us then weighs. */
+/* Brings *wall_us, the reference of some sums, to at_us, which is believed. Returns what the sums
+ * are to be multiplied with; *ret_weight is what something at at_us then weighs. A reference
+ * further ahead than anything late explains is of a clock that was wrong, and comes back. */
 static double advance(const struct baseline *baseline, int64_t *wall_us, int64_t at_us,
                       double *ret_weight)
 {
     int64_t ahead_us = *wall_us - at_us;
     double keep = baseline_keep(baseline, -ahead_us);
     *ret_weight = 1;
-    if (ahead_us > 0 && ahead_us <= AHEAD_MAX_US)
+    if (ahead_us > 0 && ahead_us <= BACK_MAX_US)
         *ret_weight = baseline_keep(baseline, ahead_us);
     else
         *wall_us = at_us;
     return keep;
+}
+
+/* Whether a span goes on from there. */
+static bool goes_on(int64_t clock_us, int64_t from_us, int64_t to_us)
+{
+    return to_us >= clock_us - BACK_MAX_US && from_us - FORWARD_MAX_US <= clock_us;
+}
+
+bool baseline_believes(const struct baseline *baseline, int64_t wall_us)
+{
+    return wall_us > 0 && wall_us <= WALL_MAX_US &&
+           (baseline->clock_us == 0 || goes_on(baseline->clock_us, wall_us, wall_us));
+}
+
+/* The clock is elsewhere, and stays there. How much time has passed meanwhile nobody knows: none if
+ * it went back, and never more than a clock is believed at once. */
+static void rebase(struct baseline *baseline, int64_t clock_us)
+{
+    int64_t passed_us = CLAMP(clock_us - baseline->clock_us, 0, FORWARD_MAX_US);
+    int64_t was_us = baseline->clock_us + passed_us;
+    struct baseline_watch *watch = &baseline->watch;
+    double keep = baseline_keep(baseline, was_us - watch->wall_us);
+    for (int h = 0; h < BASELINE_HOURS; h++)
+        watch->hours[h] *= keep;
+    watch->wall_us = clock_us;
+    for (int i = 0; i < baseline->cell_count; i++) {
+        struct cell *cell = &baseline->cells[i];
+        keep = baseline_keep(baseline, was_us - cell->wall_us);
+        cell->visits = MAX(cell->visits * keep, DBL_MIN); /* none at all would be no cell */
+        cell->dwell_s *= keep;
+        cell->dwell_s2 *= keep;
+        cell->wall_us = clock_us;
+        baseline->changed_count += !cell->changed;
+        cell->changed = true;
+    }
+    baseline->clock_us = clock_us;
+    baseline->other = (struct other_clock){0};
+}
+
+/* Whether what happened then is to be learned. */
+static bool tell_clock(struct baseline *baseline, int64_t from_us, int64_t to_us)
+{
+    struct other_clock *other = &baseline->other;
+    if (from_us <= 0 || to_us > WALL_MAX_US)
+        return false;
+    if (baseline->clock_us == 0 || goes_on(baseline->clock_us, from_us, to_us)) {
+        baseline->clock_us = MAX(baseline->clock_us, to_us);
+        *other = (struct other_clock){0};
+        return true;
+    }
+    if (other->clock_us == 0 || !goes_on(other->clock_us, from_us, to_us))
+        *other = (struct other_clock){.clock_us = from_us};
+    if (to_us > other->clock_us) {
+        int64_t silent_us = MAX(from_us - other->clock_us, 0);
+        other->stayed_us += to_us - other->clock_us - silent_us + MIN(silent_us, STAY_SILENT_US);
+        other->clock_us = to_us;
+    }
+    if (other->stayed_us < STAY_US)
+        return false;
+    rebase(baseline, other->clock_us);
+    return true;
 }
 
 /* -- watching -- */
@@ -138,7 +209,7 @@ void baseline_watched(struct baseline *baseline, int64_t from_wall_us, int64_t t
 {
     struct baseline_watch *watch = &baseline->watch;
     if (from_wall_us == TIME_UNKNOWN || to_wall_us == TIME_UNKNOWN || from_wall_us >= to_wall_us ||
-        !baseline->conf.enabled)
+        !baseline->conf.enabled || !tell_clock(baseline, from_wall_us, to_wall_us))
         return;
     double weight;
     double keep = advance(baseline, &watch->wall_us, to_wall_us, &weight);
@@ -324,7 +395,7 @@ static void learn_visit(struct baseline *baseline, const char *zone, int kind, i
 {
     int hour;
     int64_t start_us;
-    if (!baseline_hour(wall_us, &hour, &start_us))
+    if (!baseline_hour(wall_us, &hour, &start_us) || !tell_clock(baseline, wall_us, wall_us))
         return;
     struct cell *cell = need_cell(baseline, zone, kind, hour);
     double weight, dwell_s = (double)MAX(dwell_us, 0) / (double)US_PER_S;
@@ -422,8 +493,8 @@ static bool cell_makes_sense(const struct baseline_cell *cell)
     return memchr(cell->zone, '\0', sizeof cell->zone) && cell->kind >= 0 &&
            cell->kind < KIND_COUNT && cell->hour >= 0 && cell->hour < BASELINE_HOURS &&
            cell->visits > 0 && is_amount(cell->visits) && is_amount(cell->dwell_s) &&
-           is_amount(cell->dwell_s2) && cell->wall_us > 0 && cell->hour_visits >= 0 &&
-           cell->hour_visits <= VISITS_MAX;
+           is_amount(cell->dwell_s2) && cell->wall_us > 0 && cell->wall_us <= WALL_MAX_US &&
+           cell->hour_visits >= 0 && cell->hour_visits <= VISITS_MAX;
 }
 
 static bool load_watch(struct baseline *baseline, const struct baseline_watch *watch)
@@ -431,7 +502,7 @@ static bool load_watch(struct baseline *baseline, const struct baseline_watch *w
     for (int h = 0; h < BASELINE_HOURS; h++)
         if (!is_amount(watch->hours[h]))
             return false;
-    if (watch->wall_us < 0 || !is_amount(watch->hour_watched))
+    if (watch->wall_us < 0 || watch->wall_us > WALL_MAX_US || !is_amount(watch->hour_watched))
         return false;
     baseline->watch = *watch;
     return true;
@@ -459,7 +530,12 @@ int baseline_load(struct baseline *baseline, const struct baseline_watch *watch,
                   const struct baseline_cell *cells, int count)
 {
     int left_out = !load_watch(baseline, watch);
-    for (int i = 0; i < count; i++)
-        left_out += !load_cell(baseline, &cells[i]);
+    int64_t newest_us = 0;
+    for (int i = 0; i < count; i++) {
+        bool loaded = load_cell(baseline, &cells[i]);
+        left_out += !loaded;
+        newest_us = MAX(newest_us, loaded ? cells[i].wall_us : 0);
+    }
+    baseline->clock_us = baseline->watch.wall_us > 0 ? baseline->watch.wall_us : newest_us;
     return left_out;
 }

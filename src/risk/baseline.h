@@ -3,6 +3,9 @@
  * just seen is. Pure state with no clock of its own: the same calls give the same bytes, so a
  * replay learns the same. docs/design/baseline.md has the arithmetic. One thread at a time.
  *
+ * Times are believed as long as they go on from each other: a span or an event of another age, more
+ * than a day back or four weeks on, teaches nothing until the clock has stayed there for hours.
+ *
  * A zone is its name: one that is renamed starts anew, and a new one is taken to have been there,
  * empty, for as long as the camera has been watched. */
 #pragma once

@@ -28,8 +28,16 @@ struct visitor {
     uint32_t zones; /* bit z: in zone z */
 };
 
+/* A clock that is not believed yet. */
+struct other_clock {
+    int64_t clock_us; /* the latest told; 0: none */
+    int64_t stayed_us;
+};
+
 struct baseline {
     struct baseline_conf conf;
+    int64_t clock_us; /* the latest time told that is believed; 0: none yet */
+    struct other_clock other;
     struct baseline_watch watch;
     struct pair *pairs;
     int pair_count;
@@ -45,6 +53,9 @@ struct baseline {
 /* The local hour of the week, and when it began. An hour that the clocks repeat begins twice; one
  * that they skip never does. */
 bool baseline_hour(int64_t wall_us, int *ret_hour, int64_t *ret_start_us);
+
+/* Whether what is told of that time would be learned at once. */
+bool baseline_believes(const struct baseline *baseline, int64_t wall_us);
 
 /* What is left after so long of what counted 1. */
 double baseline_keep(const struct baseline *baseline, int64_t span_us);

@@ -177,7 +177,8 @@ static bool judge_place(const struct baseline *baseline, const struct event *eve
     *ret = (struct usual){.hour = place.hour, .dwell_s = -1, .dwell_probability = 1};
     STR_COPY(ret->zone, place.zone);
     ret->weeks = baseline->watch.hours[place.hour] * place.watch_keep;
-    ret->known = ret->weeks >= baseline->conf.min_weeks;
+    ret->known = ret->weeks >= baseline->conf.min_weeks &&
+                 baseline_believes(baseline, came->wall_us); /* else the hour is a guess, too */
     struct known known;
     gather(baseline, &place, &known);
     judge_count(&known, count_visits(baseline, event, index, zone, &place), ret);

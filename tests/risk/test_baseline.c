@@ -277,6 +277,7 @@ static void forgets_by_half(void **state)
     int64_t then_us = at("2026-01-07T12:10:00+01:00"), now_us = then_us + 56 * DAY_US;
     for (int i = 0; i < 8; i++)
         learn_one(baseline, "dog", NULL, then_us, 10);
+    baseline_watched(baseline, then_us, now_us);
     learn_one(baseline, "dog", NULL, now_us, 10);
     AUTO(copy_free) struct copy copy = {0};
     copy_take(&copy, baseline, 10);
@@ -287,20 +288,138 @@ static void forgets_by_half(void **state)
     CHECK_NEAR(visits_of(&copy, "", KIND_ANIMAL, 60), 5 + exp2(-0.1 / (56 * 24)), 1e-9);
 }
 
-static void a_clock_that_was_wrong_does_not_freeze_it(void **state)
+/* -- clocks -- */
+
+/* Watched for so many whole weeks until then, with visits at the beginning of each. */
+static struct baseline *weekly_baseline(int64_t until_us, int weeks, const char *zone, int visits)
+{
+    struct baseline *baseline = baseline_new(&usual_conf);
+    for (int64_t t = until_us - weeks * WEEK_US; t < until_us; t += WEEK_US) {
+        for (int i = 0; i < visits; i++)
+            learn_one(baseline, "person", zone, t, 5);
+        baseline_watched(baseline, t, t + WEEK_US);
+    }
+    return baseline;
+}
+
+static void watch_by_minutes(struct baseline *baseline, int64_t from_us, int64_t span_us)
+{
+    int64_t minute_us = 60 * US_PER_S;
+    for (int64_t t = from_us; t < from_us + span_us; t += minute_us)
+        baseline_watched(baseline, t, t + minute_us);
+}
+
+static double all_hours(const struct baseline *baseline)
+{
+    struct baseline_watch watch;
+    double sum = 0;
+    baseline_watch_state(baseline, &watch);
+    for (int h = 0; h < BASELINE_HOURS; h++)
+        sum += watch.hours[h];
+    return sum;
+}
+
+/* A machine that starts without knowing the time, an old clip, a clock that was set wrong. */
+static void a_clock_that_is_wrong_for_a_minute_does_nothing(void **state)
 {
     (void)state;
-    AUTO(baseline_free) struct baseline *baseline = baseline_new(&usual_conf);
+    static const char *const wrong[] = {
+        "1970-01-01T00:00:40Z",      "2000-01-01T00:00:00Z", "2026-04-07T10:00:00+02:00",
+        "2026-05-07T12:10:00+02:00", "2036-01-01T00:00:00Z", "9999-01-01T00:00:00Z",
+    };
     int64_t now_us = at("2026-04-08T12:10:00+02:00");
-    baseline_watched(baseline, now_us + 520 * WEEK_US, now_us + 521 * WEEK_US);
-    learn_one(baseline, "person", NULL, now_us + 520 * WEEK_US, 5);
-    for (int week = 0; week < 20; week++) {
-        baseline_watched(baseline, now_us + week * WEEK_US, now_us + (week + 1) * WEEK_US);
-        learn_one(baseline, "person", NULL, now_us + week * WEEK_US, 5);
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        AUTO(baseline_free) struct baseline *told = weekly_baseline(now_us, 20, "door", 1);
+        AUTO(baseline_free) struct baseline *spared = weekly_baseline(now_us, 20, "door", 1);
+        int64_t wrong_us = at(wrong[i]);
+        for (int times = 0; times < 3; times++) {
+            watch_by_minutes(told, wrong_us, 60 * US_PER_S);
+            learn_one(told, "person", "door", wrong_us, 5);
+            CHECK(!usual_of(told, "person", "door", wrong_us, 5).known);
+            watch_by_minutes(told, now_us, HOUR_US);
+            watch_by_minutes(spared, now_us, HOUR_US);
+        }
+        struct baseline_watch a, b;
+        baseline_watch_state(told, &a);
+        baseline_watch_state(spared, &b);
+        assert_memory_equal(&a, &b, sizeof a);
+        struct usual x = usual_of(told, "person", "door", now_us + HOUR_US, 5);
+        struct usual y = usual_of(spared, "person", "door", now_us + HOUR_US, 5);
+        CHECK(x.known && x.weeks == y.weeks && x.probability == y.probability);
     }
-    struct usual usual = usual_of(baseline, "person", NULL, now_us + 20 * WEEK_US, 5);
-    CHECK(usual.known);
-    CHECK(usual.probability > 0.2);
+}
+
+/* And through the store, where a reading at the start must not do any harm either. */
+static void a_clock_that_is_wrong_at_the_start_does_nothing(void **state)
+{
+    (void)state;
+    int64_t now_us = at("2026-04-08T12:10:00+02:00");
+    AUTO(baseline_free) struct baseline *before = weekly_baseline(now_us, 20, "door", 1);
+    AUTO(copy_free) struct copy copy = {0};
+    copy_take(&copy, before, 1000);
+    AUTO(baseline_free) struct baseline *after = baseline_new(&usual_conf);
+    CHECK_INT(baseline_load(after, &copy.watch, copy.cells, copy.count), 0);
+    watch_by_minutes(after, at("2000-01-01T00:00:00Z"), 5 * 60 * US_PER_S);
+    CHECK_INT(baseline_changes(after, copy.cells, 1), 0);
+    watch_by_minutes(after, now_us, 60 * US_PER_S);
+    CHECK_NEAR(all_hours(after), all_hours(before), 0.02);
+}
+
+/* A clock that stays elsewhere is believed in the end: nothing is lost on the way back in time, and
+ * at most four weeks on the way on. */
+static void a_clock_that_stays_is_believed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *there;
+        double keep;
+    } rows[] = {
+        {"2000-01-01T00:00:00Z", 1},
+        {"2026-04-01T12:00:00Z", 1},
+        {"2026-05-13T12:10:00+02:00", 0.7071},
+        {"2036-01-01T00:00:00Z", 0.7071},
+    };
+    int64_t now_us = at("2026-04-08T12:10:00+02:00");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(baseline_free) struct baseline *baseline = weekly_baseline(now_us, 20, "door", 1);
+        AUTO(copy_free) struct copy copy = {0};
+        copy_take(&copy, baseline, 1000);
+        double hours = all_hours(baseline), visits = visits_of(&copy, "door", KIND_PERSON, 60);
+        int64_t there_us = at(rows[i].there);
+        watch_by_minutes(baseline, there_us, 5 * HOUR_US);
+        CHECK_NEAR(all_hours(baseline), hours, 0);
+        watch_by_minutes(baseline, there_us + 5 * HOUR_US, 3 * HOUR_US);
+        CHECK_NEAR(all_hours(baseline), rows[i].keep * hours + 2, 2);
+        learn_one(baseline, "person", "gate", there_us + 8 * HOUR_US, 5);
+        copy_take(&copy, baseline, 1000);
+        /* The cell had not been seen for a week; two hours of the day, before summer and in it. */
+        CHECK_NEAR(visits_of(&copy, "door", KIND_PERSON, 60), visits * rows[i].keep * 0.917, 0.05);
+        CHECK_INT(copy.count, 6);
+
+        /* And set right again. */
+        hours = all_hours(baseline);
+        watch_by_minutes(baseline, now_us, 8 * HOUR_US);
+        double weeks = (double)(now_us - there_us) / (double)WEEK_US;
+        CHECK_NEAR(all_hours(baseline), hours * exp2(-CLAMP(weeks, 0, 4) / 8), 9);
+        CHECK(usual_of(baseline, "person", "door", now_us + 8 * HOUR_US, 5).known);
+    }
+}
+
+static void a_few_old_clips_are_no_clock(void **state)
+{
+    (void)state;
+    int64_t now_us = at("2026-04-08T12:10:00+02:00"), then_us = now_us - 300 * DAY_US;
+    AUTO(baseline_free) struct baseline *baseline = weekly_baseline(now_us, 20, "door", 1);
+    double hours = all_hours(baseline);
+    for (int clip = 0; clip < 5; clip++)
+        learn_one(baseline, "person", "door", then_us + clip * DAY_US, 5);
+    AUTO(copy_free) struct copy copy = {0};
+    copy_take(&copy, baseline, 1000);
+    CHECK_NEAR(copy.watch.wall_us, now_us, 0);
+    CHECK_NEAR(all_hours(baseline), hours, 0);
+    /* Time off is no other age. */
+    baseline_watched(baseline, now_us + 27 * DAY_US, now_us + 27 * DAY_US + HOUR_US);
+    CHECK_NEAR(all_hours(baseline), hours * 0.716 + 1, 1);
 }
 
 /* -- judging -- */
@@ -349,10 +468,13 @@ static void the_more_come_the_less_likely(void **state)
     struct baseline_conf conf = usual_conf;
     conf.half_life_us = 3000 * DAY_US;
     AUTO(baseline_free) struct baseline *baseline = baseline_new(&conf);
-    baseline_watched(baseline, noon_us - 20 * WEEK_US - 10 * 60 * US_PER_S, noon_us);
-    for (int week = 20; week >= 1; week--)
+    int64_t begin_us = noon_us - 20 * WEEK_US;
+    baseline_watched(baseline, begin_us - 10 * 60 * US_PER_S, begin_us);
+    for (int64_t t = begin_us; t < noon_us; t += WEEK_US) {
         for (int n = 0; n < 2; n++)
-            learn_one(baseline, "person", "door", noon_us - week * WEEK_US, 5);
+            learn_one(baseline, "person", "door", t, 5);
+        baseline_watched(baseline, t, t + WEEK_US);
+    }
     /* 20 hours watched, with 40 visits; the hours around it, and other days, with none. */
     double days = 0.5 / (6 * 40 + 1), near = days / (20 + 1), shape = 40 + 0.75 * near + 0.5 * days;
     double mean = shape / (20 + 1.25);
@@ -405,9 +527,7 @@ static void the_running_hour_changes_nothing(void **state)
 {
     (void)state;
     int64_t noon_us = at("2026-06-17T12:00:00+02:00");
-    AUTO(baseline_free) struct baseline *baseline = watched_baseline(noon_us, 5);
-    for (int week = 4; week >= 1; week--)
-        learn_one(baseline, "person", "door", noon_us - week * WEEK_US + US_PER_S, 5);
+    AUTO(baseline_free) struct baseline *baseline = weekly_baseline(noon_us, 5, "door", 1);
     struct usual before = usual_of(baseline, "person", "door", noon_us + 3000 * US_PER_S, 5);
     baseline_watched(baseline, noon_us, noon_us + 3000 * US_PER_S);
     learn_one(baseline, "person", "door", noon_us + US_PER_S, 5);
@@ -420,9 +540,7 @@ static void neighbours_and_other_days_help(void **state)
 {
     (void)state;
     int64_t noon_us = at("2026-06-17T12:10:00+02:00");
-    AUTO(baseline_free) struct baseline *baseline = watched_baseline(noon_us, 10);
-    for (int week = 9; week >= 1; week--)
-        learn_one(baseline, "person", NULL, noon_us - week * WEEK_US, 5);
+    AUTO(baseline_free) struct baseline *baseline = weekly_baseline(noon_us, 10, NULL, 1);
     double same = usual_of(baseline, "person", NULL, noon_us, 5).probability;
     double next = usual_of(baseline, "person", NULL, noon_us + HOUR_US, 5).probability;
     double day = usual_of(baseline, "person", NULL, noon_us + DAY_US, 5).probability;
@@ -439,9 +557,7 @@ static void the_least_likely_place_speaks(void **state)
 {
     (void)state;
     int64_t noon_us = at("2026-06-17T12:10:00+02:00");
-    AUTO(baseline_free) struct baseline *baseline = watched_baseline(noon_us, 10);
-    for (int week = 9; week >= 1; week--)
-        learn_one(baseline, "person", "path", noon_us - week * WEEK_US, 5);
+    AUTO(baseline_free) struct baseline *baseline = weekly_baseline(noon_us, 10, "path", 1);
     AUTO(event_unref) struct event *event = quiet_event(noon_us);
     struct track *track = add_track(event, "person", "path", noon_us, 5);
     struct usual usual;
@@ -458,13 +574,15 @@ static void long_stays_are_told_from_short_ones(void **state)
 {
     (void)state;
     int64_t noon_us = at("2026-10-14T12:10:00+02:00");
-    AUTO(baseline_free) struct baseline *baseline = watched_baseline(noon_us, 20);
+    AUTO(baseline_free) struct baseline *baseline = baseline_new(&usual_conf);
     static const double stays_s[] = {6, 7, 8, 8, 9, 10, 10, 12, 14, 20};
     CHECK_NEAR(usual_of(baseline, "person", "door", noon_us, 60).dwell_s, -1, 0);
     CHECK_NEAR(usual_of(baseline, "person", "door", noon_us, 60).dwell_probability, 1, 0);
-    for (int week = 20; week >= 1; week--)
-        learn_one(baseline, "person", "door", noon_us - week * WEEK_US,
-                  stays_s[week % ARRAY_LEN(stays_s)]);
+    for (int week = 20; week >= 1; week--) {
+        int64_t then_us = noon_us - week * WEEK_US;
+        learn_one(baseline, "person", "door", then_us, stays_s[week % ARRAY_LEN(stays_s)]);
+        baseline_watched(baseline, then_us, then_us + WEEK_US);
+    }
     CHECK_NEAR(usual_of(baseline, "person", "door", noon_us, 60).dwell_s, 10.4, 1);
     static const struct {
         double stay_s, low, high;
@@ -491,7 +609,7 @@ static void a_store_has_what_memory_has(void **state)
         char name[OPT_NAME_BYTES];
         snprintf(name, sizeof name, "zone %d", zone);
         for (int h = 0; h < BASELINE_HOURS; h += 1 + zone % 3)
-            learn_one(baseline, "car", name, start_us + zone * WEEK_US / 100 + h * HOUR_US, 5);
+            learn_one(baseline, "car", name, start_us + zone * WEEK_US + h * HOUR_US, 5);
         if (zone % 50 == 49)
             copy_take(&copy, baseline, 1000);
     }
@@ -508,7 +626,7 @@ static void a_store_has_what_memory_has(void **state)
         char name[OPT_NAME_BYTES];
         snprintf(name, sizeof name, "zone %d", zone);
         for (int h = 0; h < BASELINE_HOURS; h += 7) {
-            int64_t wall_us = start_us + 5 * WEEK_US + h * HOUR_US;
+            int64_t wall_us = start_us + 200 * WEEK_US + h * HOUR_US;
             struct usual a = usual_of(baseline, "car", name, wall_us, 9);
             struct usual b = usual_of(again, "car", name, wall_us, 9);
             CHECK(a.known == b.known && a.weeks == b.weeks && a.per_hour == b.per_hour);
@@ -556,7 +674,10 @@ int main(void)
         cmocka_unit_test(counts_each_zone_once_and_the_camera),
         cmocka_unit_test(off_means_off),
         cmocka_unit_test(forgets_by_half),
-        cmocka_unit_test(a_clock_that_was_wrong_does_not_freeze_it),
+        cmocka_unit_test(a_clock_that_is_wrong_for_a_minute_does_nothing),
+        cmocka_unit_test(a_clock_that_is_wrong_at_the_start_does_nothing),
+        cmocka_unit_test(a_clock_that_stays_is_believed),
+        cmocka_unit_test(a_few_old_clips_are_no_clock),
         cmocka_unit_test(says_nothing_before_it_has_seen_enough),
         cmocka_unit_test(the_more_come_the_less_likely),
         cmocka_unit_test(those_of_one_event_count_one_after_another),
