@@ -279,11 +279,22 @@ static bool is_model_known(void *ctx)
     return known;
 }
 
+/* What was found where nothing is configured is there still if that has not changed. Main thread,
+ * and no risk thread is running. */
+static void learn_model(struct daemon *d, const struct config *config)
+{
+    const struct llm_conf *llm = &config->risk.llm;
+    bool found = !llm->url[0] && !d->config->risk.llm.url[0] && d->model_known;
+    d->model_known = found || (llm->url[0] && !llm_is_off(llm));
+}
+
 static bool start_judge(struct daemon *d, const struct config *config, struct judge **ret,
                         struct err *err)
 {
-    if (llm_is_off(&config->risk.llm))
+    if (llm_is_off(&config->risk.llm)) {
+        store_bury_jobs(d->store, "risk.llm.url is off"); /* else they would wait for ever */
         return true;
+    }
     struct judge_params params = {
         .conf = &config->risk.llm,
         .store = d->store,
@@ -316,8 +327,7 @@ static bool start_pipeline(struct daemon *d, struct config *config, struct detec
         .model_ctx = d,
     };
     keep_connect(d->keep, &params);
-    const char *url = config->risk.llm.url;
-    d->model_known |= url[0] && strcmp(url, "off") != 0; /* no risk thread is running */
+    learn_model(d, config);
     struct judge *judge = NULL;
     bool ok = start_judge(d, config, &judge, err) && pipeline_start(&params, &pipeline, err);
     pthread_mutex_lock(&d->lock);

@@ -19,6 +19,7 @@ void change_free(struct change **change)
     free(c->feedback);
     free(c->baseline);
     free(c->requeue);
+    free(c->bury);
     free(c);
 }
 
@@ -51,6 +52,8 @@ const char *change_describe(char out[CHANGE_TEXT_BYTES], const struct change *c)
         snprintf(out, CHANGE_TEXT_BYTES, "what is usual at camera %s", c->baseline->camera);
     else if (c->requeue)
         snprintf(out, CHANGE_TEXT_BYTES, "the wish to ask again");
+    else if (c->bury)
+        snprintf(out, CHANGE_TEXT_BYTES, "the wish not to ask");
     else
         snprintf(out, CHANGE_TEXT_BYTES, "nothing");
     return out;

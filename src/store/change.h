@@ -26,6 +26,7 @@ struct change {
     struct feedback *feedback;         /* owned */
     struct baseline_change *baseline;  /* owned */
     struct uuid *requeue;              /* owned; zero: all */
+    char *bury;                        /* owned; why all jobs that wait are given up */
     struct flush *flush;
 };
 

@@ -126,6 +126,8 @@ static bool write_change(struct store *s, const struct change *c, struct bus_mes
         return feedback_write(s, c->feedback, ret, err);
     if (c->requeue)
         return requeue_write(s, c->requeue, ret, err);
+    if (c->bury)
+        return bury_write(s, c->bury);
     return write_camera_event(s, c->camera_event, ret, err);
 }
 

@@ -123,11 +123,12 @@ bool db_revive_job(struct db *db, const struct uuid *event, int64_t now_wall_us,
     return query_run(&undone, err);
 }
 
-bool db_dead_jobs(struct db *db, const struct uuid *after, struct uuid *ret, int max,
-                  int *ret_count, struct err *err)
+bool db_jobs_after(struct db *db, const struct uuid *after, bool dead, struct uuid *ret, int max,
+                   int *ret_count, struct err *err)
 {
-    AUTO(query_end) struct query q = query_start(db, SQL_DEAD_JOBS);
+    AUTO(query_end) struct query q = query_start(db, SQL_JOBS_AFTER);
     query_bind_key(&q, after);
+    query_bind_int(&q, dead);
     query_bind_int(&q, max);
     *ret_count = 0;
     bool row;

@@ -48,9 +48,9 @@ NODISCARD bool db_bury_job(struct db *db, const struct uuid *event, const char *
 /* A dead job waits again; *ret_revived: there was one. */
 NODISCARD bool db_revive_job(struct db *db, const struct uuid *event, int64_t now_wall_us,
                              bool *ret_revived, struct err *err);
-/* Up to max events after the given one whose jobs are dead. */
-NODISCARD bool db_dead_jobs(struct db *db, const struct uuid *after, struct uuid *ret, int max,
-                            int *ret_count, struct err *err);
+/* Up to max events after the given one whose jobs are dead, or whose jobs wait. */
+NODISCARD bool db_jobs_after(struct db *db, const struct uuid *after, bool dead, struct uuid *ret,
+                             int max, int *ret_count, struct err *err);
 
 /* json: the judgement as judgement_json has it. */
 NODISCARD bool db_put_judgement(struct db *db, const struct judgement *judgement, const char *json,

@@ -49,10 +49,11 @@ struct retention {
     int64_t deleted; /* events, this round */
 };
 
-/* Dead letters on their way back into the queue. */
+/* All dead letters on their way back into the queue, or all that waits on its way to them. */
 struct revival {
     bool active;
-    struct uuid after; /* the event that was last */
+    char bury[STORE_REASON_BYTES]; /* why it is given up; empty: it comes back */
+    struct uuid after;             /* the event that was last */
 };
 
 struct store_reader {

@@ -237,6 +237,28 @@ bool requeue_write(struct store *s, const struct uuid *event, struct bus_message
     return true;
 }
 
+bool bury_write(struct store *s, const char *reason)
+{
+    s->revival = (struct revival){.active = true};
+    STR_COPY(s->revival.bury, reason);
+    return true;
+}
+
+static bool bury(struct store *s, const struct uuid *event, struct bus_message **ret,
+                 struct err *err)
+{
+    AUTO(event_marks_done) struct event_marks marks = {0};
+    if (!db_read_marks(s->db, event, &marks, err))
+        return false;
+    AUTO(free_ptr) struct outcome *o = NEW(struct outcome);
+    o->event = *event;
+    o->revision = marks.job_revision;
+    o->end = OUTCOME_DEAD;
+    STR_COPY(o->judgement.reason, s->revival.bury);
+    o->judgement.wall_us = clock_wall_us(s->clock);
+    return outcome_write(s, o, ret, err);
+}
+
 struct revived {
     int count;
     struct uuid events[REVIVE_AT_ONCE];
@@ -245,11 +267,13 @@ struct revived {
 
 static bool revive_some(struct store *s, struct revived *r, struct err *err)
 {
-    if (!db_begin(s->db, err) ||
-        !db_dead_jobs(s->db, &s->revival.after, r->events, REVIVE_AT_ONCE, &r->count, err))
+    bool bury_them = s->revival.bury[0];
+    if (!db_begin(s->db, err) || !db_jobs_after(s->db, &s->revival.after, !bury_them, r->events,
+                                                REVIVE_AT_ONCE, &r->count, err))
         return false;
     for (int i = 0; i < r->count; i++)
-        if (!revive(s, &r->events[i], &r->messages[i], err))
+        if (bury_them ? !bury(s, &r->events[i], &r->messages[i], err)
+                      : !revive(s, &r->events[i], &r->messages[i], err))
             return false;
     return db_commit(s->db, err);
 }

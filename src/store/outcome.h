@@ -23,7 +23,12 @@ NODISCARD bool feedback_write(struct store *store, const struct feedback *feedba
 NODISCARD bool requeue_write(struct store *store, const struct uuid *event,
                              struct bus_message **ret_message, struct err *err);
 
-/* Queues some of them again, in a transaction of its own. True if there are more. */
+/* All jobs that wait become dead letters for this reason, by outcome_revive. Of two wishes for all
+ * the later counts. */
+bool bury_write(struct store *store, const char *reason);
+
+/* Queues some of them again, or gives some up, in a transaction of its own. True if there are more.
+ */
 bool outcome_revive(struct store *store);
 
 /* Makes a change of what is kept of the event's judgement. For fsck too, on any thread. */

@@ -30,6 +30,14 @@ void store_requeue(struct store *s, const struct uuid *event)
     store_put(s, &change);
 }
 
+void store_bury_jobs(struct store *s, const char *reason)
+{
+    ASSERT(reason[0]);
+    struct change *change = NEW(struct change);
+    change->bury = xstrdup(reason);
+    store_put(s, &change);
+}
+
 void store_put_feedback(struct store *s, const struct feedback *feedback)
 {
     ASSERT(feedback->kind <= FEEDBACK_TOO_LOW);

@@ -128,7 +128,8 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_BURY_JOB] = "UPDATE job SET dead = 1, reason = ?2 WHERE event = ?1",
     [SQL_REVIVE_JOB] = "UPDATE job SET dead = 0, tries = 0, reason = '', queued_wall_us = ?2,"
                        " not_before_wall_us = 0 WHERE event = ?1 AND dead = 1",
-    [SQL_DEAD_JOBS] = "SELECT event FROM job WHERE event > ?1 AND dead = 1 ORDER BY event LIMIT ?2",
+    [SQL_JOBS_AFTER] = "SELECT event FROM job WHERE event > ?1 AND dead = ?2"
+                       " AND length(event) = 16 ORDER BY event LIMIT ?3",
     [SQL_PUT_JUDGEMENT] =
         "INSERT OR REPLACE INTO judgement (event, revision, done, json) VALUES (?1, ?2, ?3, ?4)",
     [SQL_DROP_UNDONE] = "DELETE FROM judgement WHERE event = ?1 AND done = 0",

@@ -108,6 +108,10 @@ void store_put_outcome(struct store *store, struct outcome *outcome);
  */
 void store_requeue(struct store *store, const struct uuid *event);
 
+/* All jobs that wait now become dead letters for this reason, some at a time: nobody will work on
+ * them. */
+void store_bury_jobs(struct store *store, const char *reason);
+
 /* What somebody said about an event; kind < 0 takes it back. Its JSON carries it. It outlives the
  * event, without its note, so that what was learned from it stays; of events that are gone, a
  * camera's newest FEEDBACK_KEPT_MAX (db_model.h). */

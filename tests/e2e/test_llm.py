@@ -200,6 +200,21 @@ def late_server():
     server.stop()
 
 
+@case('where no model is asked any more nothing waits for one, and it can be queued again')
+def switched_off():
+    store = folder()
+    fill(store, 40)
+    daemon = Daemon(store, 'OFF')
+    wait_for('no event that waits', lambda: all(e['model']['state'] == 'failed' for e in daemon.events()), 30)
+    assert {e['model']['reason'] for e in daemon.events()} == {'risk.llm.url is off'}
+    daemon.stop()
+    daemon = Daemon(store, f'http://127.0.0.1:{llama.free_port()}')
+    wait_for('40 dead letters', lambda: daemon.llm()['queue']['dead'] == 40, 10)
+    daemon.request('POST', '/api/llm/jobs/requeue', {})
+    wait_for('all to wait', lambda: all(e['model']['state'] == 'waiting' for e in daemon.events()), 30)
+    daemon.stop()
+
+
 @case('feedback is taken, shown, listed and taken back')
 def feedback():
     store = folder()

@@ -414,6 +414,49 @@ static void dead_letters_are_listed_and_come_back(void **state)
     check_agrees(f);
 }
 
+static void what_nobody_works_on_becomes_dead_letters(void **state)
+{
+    (void)state;
+    enum { N = 70 };
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    struct uuid ids[N];
+    for (int i = 0; i < N; i++) {
+        AUTO(event_unref) struct event *e = asking(sample_event(f, "porch"), ASK_QUEUED, "window");
+        ids[i] = e->id;
+        store_put_event(f->store, event_ref(e));
+        if (i == 0)
+            put_outcome(f, e, OUTCOME_DEAD);
+        if (i == 1)
+            put_outcome(f, e, OUTCOME_JUDGED);
+        if (i == 2) {
+            struct outcome o = outcome_of(f, e, OUTCOME_LATER);
+            o.not_before_wall_us = f->clock.now_wall_us + 60 * US_PER_S;
+            store_put_outcome(f->store, &o);
+        }
+    }
+    store_bury_jobs(f->store, "it is off");
+    store_flush(f->store);
+    CHECK_INT(ask(f, "SELECT count(*) FROM job WHERE dead = 0"), 0);
+    CHECK_INT(ask(f, "SELECT count(*) FROM job WHERE reason = 'it is off'"), N - 2);
+    CHECK_STR(member(f, &ids[0], ".model.reason"), "it is no use");
+    CHECK_STR(member(f, &ids[1], ".model.state"), "done");
+    for (int i = 2; i < N; i++) {
+        CHECK_STR(member(f, &ids[i], ".model.state"), "failed");
+        CHECK_STR(member(f, &ids[i], ".model.reason"), "it is off");
+    }
+    check_agrees(f);
+    /* What is put afterwards waits, and so does all that is queued again. */
+    AUTO(event_unref) struct event *later = asking(sample_event(f, "porch"), ASK_QUEUED, "window");
+    store_put_event(f->store, event_ref(later));
+    store_flush(f->store);
+    CHECK_STR(member(f, &later->id, ".model.state"), "waiting");
+    store_requeue(f->store, &(struct uuid){0});
+    store_flush(f->store);
+    CHECK_INT(ask(f, "SELECT count(*) FROM job WHERE dead = 0 AND reason = ''"), N);
+    check_agrees(f);
+}
+
 static void a_verdict_that_makes_no_sense_is_none(void **state)
 {
     (void)state;
@@ -746,6 +789,7 @@ int main(void)
         cmocka_unit_test(what_was_asked_before_does_not_undo_what_came_later),
         cmocka_unit_test(what_is_put_off_comes_again),
         cmocka_unit_test(dead_letters_are_listed_and_come_back),
+        cmocka_unit_test(what_nobody_works_on_becomes_dead_letters),
         cmocka_unit_test(a_verdict_that_makes_no_sense_is_none),
         cmocka_unit_test(texts_that_are_too_long_once_mended_agree_everywhere),
         cmocka_unit_test(an_event_that_is_gone_is_no_error),
