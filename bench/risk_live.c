@@ -1,9 +1,8 @@
 /* How long after an event has closed its verdict is stored, beside how long the model took for it,
  * and what the thread that asks costs. One event at a time, with the daemon's own rooms and their
- * own defaults, but for the server's cache of whole prompts, which would know the second pass by
- * heart. Afterwards the same requests once more with a bare loop around libcurl. Prints JSON.
+ * own defaults, and in turns with it a bare loop around libcurl that asks the same. Prints JSON.
  *
- *     bench_risk_live DIR URL SET.jsonl COUNT SECONDS BARE_SECONDS      whatever comes first */
+ *     bench_risk_live DIR URL SET.jsonl COUNT SECONDS bare|alone      whatever comes first */
 #include "risk/llm/judge.h"
 #include "windows.h"
 
@@ -45,6 +44,9 @@ struct live {
     struct lap laps[COUNT_MAX];
     int count, bare_count;
     int64_t request_bytes, request_packed, reply_bytes, reply_packed;
+    CURL *curl; /* the bare loop's, like what follows */
+    struct curl_slist *headers;
+    int64_t bare_cpu_us;
     int64_t own_us, idle_us; /* of the llm thread: while it asked, and while the bare loop did */
 
     pthread_mutex_t lock;
@@ -237,41 +239,44 @@ static size_t pass_over(char *bytes, size_t size, size_t count, void *ctx)
     return size * count;
 }
 
-/* Returns CPU time. */
-static int64_t ask_bare(struct live *l, const char *url, int64_t seconds)
+/* What the window before was asked: in the server's one slot is another's question, as it is for
+ * hsi.
+ */
+static void ask_bare(struct live *l)
+{
+    struct lap *lap = &l->laps[l->count - 2];
+    struct err err = {0};
+    int64_t own_us = judge_stats(l->judge).own_us;
+    int64_t cpu_before_us = cpu_us(CLOCK_THREAD_CPUTIME_ID);
+    int64_t before_us = clock_mono_us(&clock_real);
+    curl_easy_setopt(l->curl, CURLOPT_POSTFIELDSIZE, (long)lap->request->bytes);
+    curl_easy_setopt(l->curl, CURLOPT_POSTFIELDS, (const char *)lap->request->data);
+    CURLcode code = curl_easy_perform(l->curl);
+    must(code == CURLE_OK ||
+             err_set(&err, ERR_UNAVAILABLE, "libcurl: %s", curl_easy_strerror(code)),
+         &err);
+    lap->bare_us = clock_mono_us(&clock_real) - before_us;
+    l->bare_cpu_us += cpu_us(CLOCK_THREAD_CPUTIME_ID) - cpu_before_us;
+    l->idle_us += judge_stats(l->judge).own_us - own_us;
+    l->bare_count++;
+}
+
+static void open_bare(struct live *l, const char *url)
 {
     char address[300];
     snprintf(address, sizeof address, "%s/v1/chat/completions", url);
-    CURL *curl = curl_easy_init();
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    curl_easy_setopt(curl, CURLOPT_URL, address);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, pass_over);
-    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L); /* llama-server ends it after a stream */
-    int64_t cpu_before_us = cpu_us(CLOCK_THREAD_CPUTIME_ID);
-    int64_t end_us = clock_mono_us(&clock_real) + seconds * US_PER_S;
-    for (int i = 0; i < l->count && clock_mono_us(&clock_real) < end_us; i++) {
-        const struct blob *request = l->laps[i].request;
-        int64_t before_us = clock_mono_us(&clock_real);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)request->bytes);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, (const char *)request->data);
-        CURLcode code = curl_easy_perform(curl);
-        struct err err = {0};
-        must(code == CURLE_OK ||
-                 err_set(&err, ERR_UNAVAILABLE, "libcurl: %s", curl_easy_strerror(code)),
-             &err);
-        l->laps[i].bare_us = clock_mono_us(&clock_real) - before_us;
-        l->bare_count++;
-    }
-    int64_t spent_us = cpu_us(CLOCK_THREAD_CPUTIME_ID) - cpu_before_us;
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    return spent_us;
+    l->curl = curl_easy_init();
+    l->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    curl_easy_setopt(l->curl, CURLOPT_URL, address);
+    curl_easy_setopt(l->curl, CURLOPT_HTTPHEADER, l->headers);
+    curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, pass_over);
+    /* llama-server ends it after a stream */
+    curl_easy_setopt(l->curl, CURLOPT_FORBID_REUSE, 1L);
 }
 
 /* --- */
 
-static void print(const struct live *l, int64_t bare_cpu_us)
+static void print(const struct live *l)
 {
     int n = l->count;
     printf("{\"windows\": %d, \"laps\": [", n);
@@ -279,7 +284,8 @@ static void print(const struct live *l, int64_t bare_cpu_us)
         printf("%s[%lld, %lld, %lld, %d]", i ? ", " : "", (long long)l->laps[i].total_us,
                (long long)l->laps[i].model_us, (long long)l->laps[i].bare_us, l->laps[i].attempts);
     printf("], \"own_us\": %.1f, \"idle_us\": %.1f, \"bare_cpu_us\": %.1f", (double)l->own_us / n,
-           (double)l->idle_us / n, (double)bare_cpu_us / MAX(1, l->bare_count));
+           (double)l->idle_us / MAX(1, l->bare_count),
+           (double)l->bare_cpu_us / MAX(1, l->bare_count));
     printf(", \"commit_us\": [");
     for (int i = 0; i < COMMITS; i++)
         printf("%s%lld", i ? ", " : "", (long long)l->commits_us[i]);
@@ -301,6 +307,7 @@ int main(int argc, char **argv)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     windows_load(argv[3], CLAMP((int)strtol(argv[4], NULL, 10), 1, COUNT_MAX), &l->windows);
     open_rooms(l, argv[1], argv[2]);
+    open_bare(l, argv[2]);
     wait_server(l);
     commit_plain(l);
     judge_one(l, l->windows.items[0]); /* what the first one finds cold does not count */
@@ -308,16 +315,18 @@ int main(int argc, char **argv)
     l->request_bytes = l->request_packed = l->reply_bytes = l->reply_packed = 0;
     blob_unref(&l->laps[0].request);
     l->laps[0] = (struct lap){0};
-    struct judge_stats before = judge_stats(l->judge);
-    int64_t began_us = clock_mono_us(&clock_real);
-    int64_t end_us = began_us + strtol(argv[5], NULL, 10) * US_PER_S;
-    while (l->count < l->windows.count && clock_mono_us(&clock_real) < end_us)
+    bool bare = strcmp(argv[6], "bare") == 0;
+    int64_t end_us = clock_mono_us(&clock_real) + strtol(argv[5], NULL, 10) * US_PER_S;
+    while (l->count < l->windows.count && clock_mono_us(&clock_real) < end_us) {
+        int64_t own_us = judge_stats(l->judge).own_us;
         judge_one(l, l->windows.items[l->count]);
-    l->own_us = judge_stats(l->judge).own_us - before.own_us;
-    before = judge_stats(l->judge);
-    int64_t bare_cpu_us = ask_bare(l, argv[2], strtol(argv[6], NULL, 10));
-    l->idle_us = judge_stats(l->judge).own_us - before.own_us;
-    print(l, bare_cpu_us);
+        l->own_us += judge_stats(l->judge).own_us - own_us;
+        if (bare && l->count > 1)
+            ask_bare(l);
+    }
+    print(l);
+    curl_slist_free_all(l->headers);
+    curl_easy_cleanup(l->curl);
     judge_stop(&l->judge);
     risk_close(&l->risk);
     store_reader_close(&l->reader);
