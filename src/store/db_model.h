@@ -110,6 +110,7 @@ struct uuid db_last_before(const struct uuid *before);
 NODISCARD bool db_next_jobs(struct db *db, int64_t now_wall_us, const struct uuid *skip,
                             int skip_count, struct job *ret, int max, int *ret_count,
                             struct err *err);
+NODISCARD bool db_job_waits(struct db *db, const struct job *job, bool *ret, struct err *err);
 NODISCARD bool db_count_jobs(struct db *db, struct job_counts *ret, struct err *err);
 
 struct job_row {

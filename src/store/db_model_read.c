@@ -70,6 +70,18 @@ bool db_next_jobs(struct db *db, int64_t now_wall_us, const struct uuid *skip, i
     return false;
 }
 
+bool db_job_waits(struct db *db, const struct job *job, bool *ret, struct err *err)
+{
+    AUTO(query_end) struct query q = query_start(db, SQL_READ_JOB);
+    query_bind_key(&q, &job->event);
+    bool row;
+    if (!query_step(&q, &row, err))
+        return false;
+    *ret = row && query_small(&q, 0) == job->revision && query_small(&q, 1) == job->tries &&
+           query_int(&q, 2) == job->queued_wall_us;
+    return true;
+}
+
 bool db_count_jobs(struct db *db, struct job_counts *ret, struct err *err)
 {
     AUTO(query_end) struct query q = query_start(db, SQL_COUNT_JOBS);

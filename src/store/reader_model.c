@@ -15,6 +15,11 @@ bool store_next_jobs(struct store_reader *r, int64_t now_wall_us, const struct u
     return db_next_jobs(r->db, now_wall_us, skip, skip_count, ret, max, ret_count, err);
 }
 
+bool store_job_waits(struct store_reader *r, const struct job *job, bool *ret, struct err *err)
+{
+    return db_job_waits(r->db, job, ret, err);
+}
+
 bool store_count_jobs(struct store_reader *r, struct job_counts *ret, struct err *err)
 {
     return db_count_jobs(r->db, ret, err);

@@ -159,6 +159,10 @@ const char *const sql_text[SQL_COUNT] = {
         " WHERE job.dead = 0 AND length(job.event) = 16 AND NOT (job.not_before_wall_us > ?1 AND "
         "job.not_before_wall_us <= ?2)"
         " ORDER BY job.urgent DESC, job.score DESC, job.event DESC LIMIT ?3",
+    [SQL_READ_JOB] = "SELECT coalesce(window.revision, job.revision), job.tries,"
+                     "  job.queued_wall_us FROM job"
+                     " LEFT JOIN window ON window.event = job.event"
+                     " WHERE job.event = ?1 AND job.dead = 0",
     [SQL_COUNT_JOBS] = "SELECT count(*) FILTER (WHERE dead = 0), count(*) FILTER (WHERE dead = 1),"
                        " min(queued_wall_us) FILTER (WHERE dead = 0) FROM job",
     [SQL_LIST_JOBS] =

@@ -222,6 +222,11 @@ NODISCARD bool store_next_jobs(struct store_reader *reader, int64_t now_wall_us,
                                const struct uuid *skip, int skip_count, struct job *ret, int max,
                                int *ret_count, struct err *err);
 
+/* Whether the job waits just as it was read: no outcome of it is committed yet,
+ * and it was not queued again. */
+NODISCARD bool store_job_waits(struct store_reader *reader, const struct job *job, bool *ret,
+                               struct err *err);
+
 struct job_counts {
     int64_t waiting, dead;
     int64_t oldest_wall_us; /* of the waiting; TIME_UNKNOWN: none */

@@ -20,9 +20,8 @@
  * have rested long enough announce nothing. */
 #define LOOK_US US_PER_S
 
-/* The store commits an outcome some time after it was put; until then the queue still holds the
- * job. Longer than any commit takes: then it is asked once more, which harms nobody. */
-#define SETTLE_US   (10 * US_PER_S)
+/* Outcomes on their way into the store; of more the first is forgotten, and may be asked about once
+ * more, which harms nobody. */
 #define SETTLED_MAX (2 * SLOTS_MAX)
 
 /* One window being asked about. */
@@ -34,13 +33,6 @@ struct asked {
     struct inquiry *inquiry; /* NULL: the place is free, or over is set */
     bool over;               /* result is there */
     struct inquiry_result result;
-};
-
-/* A job whose outcome is on its way into the store. */
-struct settled {
-    struct uuid event;
-    int revision, tries;
-    int64_t until_us;
 };
 
 struct judge {
@@ -57,7 +49,7 @@ struct judge {
     struct breaker breaker;
     struct blame blame;
     struct asked asked[SLOTS_MAX];
-    struct settled settled[SETTLED_MAX];
+    struct job settled[SETTLED_MAX]; /* whose outcome is not committed yet; event zero: free */
     int settled_next;
     int64_t look_us;   /* when the queue is looked at next */
     bool ready;        /* the server was, when looked at last */
@@ -71,6 +63,20 @@ struct judge {
 
 /* --- what came of it --- */
 
+/* Being asked, or over and not yet put. */
+static bool is_busy(const struct asked *a)
+{
+    return a->inquiry || a->over;
+}
+
+static int busy_count(const struct judge *j)
+{
+    int count = 0;
+    for (int i = 0; i < SLOTS_MAX; i++)
+        count += is_busy(&j->asked[i]);
+    return count;
+}
+
 static int running_count(const struct judge *j)
 {
     int count = 0;
@@ -83,24 +89,40 @@ static void put_outcome(struct judge *j, const struct job *job, struct outcome *
 {
     outcome->event = job->event;
     outcome->revision = job->revision;
-    j->settled[j->settled_next] = (struct settled){.event = job->event,
-                                                   .revision = job->revision,
-                                                   .tries = job->tries,
-                                                   .until_us = clock_mono_us(j->params.clock) +
-                                                               SETTLE_US};
+    struct job *settled = &j->settled[j->settled_next];
+    *settled = *job;
+    settled->window = NULL;
     j->settled_next = (j->settled_next + 1) % SETTLED_MAX;
     store_put_outcome(j->params.store, outcome);
 }
 
-static bool is_settled(const struct judge *j, const struct job *job, int64_t now_us)
+static bool is_settled(const struct judge *j, const struct job *job)
 {
     for (int i = 0; i < SETTLED_MAX; i++) {
-        const struct settled *s = &j->settled[i];
-        if (now_us < s->until_us && s->revision == job->revision && s->tries == job->tries &&
-            uuid_equal(&s->event, &job->event))
+        const struct job *s = &j->settled[i];
+        if (s->revision == job->revision && s->tries == job->tries &&
+            s->queued_wall_us == job->queued_wall_us && uuid_equal(&s->event, &job->event))
             return true;
     }
     return false;
+}
+
+/* Until an outcome is committed the queue still holds its job. Returns how many there are. One that
+ * the store has set aside stays here: to ask again would only give another that it refuses. */
+static int forget_committed(struct judge *j)
+{
+    int count = 0;
+    for (int i = 0; i < SETTLED_MAX; i++) {
+        struct job *s = &j->settled[i];
+        bool waits = true;
+        struct err ignored;
+        if (uuid_is_zero(&s->event))
+            continue;
+        if (store_job_waits(j->reader, s, &waits, &ignored) && !waits)
+            *s = (struct job){0};
+        count += waits;
+    }
+    return count;
 }
 
 static void release(struct asked *a)
@@ -183,8 +205,12 @@ static bool settle(struct judge *j, struct asked *a)
     return r->look_again || j->rubbish_count >= RUBBISH_MAX;
 }
 
+/* While nothing can be stored, what has come rests in its place: whoever puts waits then, and this
+ * thread has connections to look after. */
 static void harvest(struct judge *j)
 {
+    if (store_stats(j->params.store).failing)
+        return;
     char why[sizeof j->asked[0].result.judgement.reason] = "";
     for (int i = 0; i < SLOTS_MAX; i++) {
         struct asked *a = &j->asked[i];
@@ -271,7 +297,7 @@ static int64_t seed_of(const struct job *job)
 static bool begin(struct judge *j, struct job *job)
 {
     struct asked *a = &j->asked[0];
-    while (a->inquiry || a->over)
+    while (is_busy(a))
         a++;
     *a = (struct asked){.judge = j, .job = *job};
     *job = (struct job){0};
@@ -304,7 +330,7 @@ static int places(const struct judge *j)
     int most = server_info(j->server)->slots;
     if (j->params.conf->max_parallel > 0)
         most = MIN(most, j->params.conf->max_parallel);
-    return CLAMP(most, 1, SLOTS_MAX) - running_count(j);
+    return CLAMP(most, 1, SLOTS_MAX) - busy_count(j);
 }
 
 static bool next_jobs(struct judge *j, struct job *jobs, int max, int *ret_count)
@@ -312,7 +338,7 @@ static bool next_jobs(struct judge *j, struct job *jobs, int max, int *ret_count
     struct uuid skip[SLOTS_MAX];
     int skip_count = 0;
     for (int i = 0; i < SLOTS_MAX; i++)
-        if (j->asked[i].inquiry)
+        if (is_busy(&j->asked[i]))
             skip[skip_count++] = j->asked[i].job.event;
     struct err err = {0};
     bool ok = store_next_jobs(j->reader, clock_wall_us(j->params.clock), skip, skip_count, jobs,
@@ -325,30 +351,23 @@ static bool next_jobs(struct judge *j, struct job *jobs, int max, int *ret_count
     return ok;
 }
 
-static int settling_count(const struct judge *j, int64_t now_us)
-{
-    int count = 0;
-    for (int i = 0; i < SETTLED_MAX; i++)
-        count += now_us < j->settled[i].until_us;
-    return count;
-}
-
 static void take_jobs(struct judge *j)
 {
     int64_t now_us = clock_mono_us(j->params.clock);
     bool shut = j->breaker.open && (j->breaker.trial || now_us < j->breaker.until_us);
     int free_count = j->ready ? places(j) : 0;
-    if (free_count <= 0 || shut || now_us < j->look_us)
+    if (free_count <= 0 || shut || now_us < j->look_us || store_stats(j->params.store).failing)
         return;
     j->look_us = now_us + LOOK_US;
     /* Those whose outcome is on its way may still stand at the head of the queue. */
     struct job jobs[SLOTS_MAX + SETTLED_MAX];
     int count = 0;
-    if (!next_jobs(j, jobs, free_count + settling_count(j, now_us), &count))
+    int settling_count = forget_committed(j); /* before the queue is read, not after */
+    if (!next_jobs(j, jobs, free_count + settling_count, &count))
         return;
     bool open = true;
     for (int i = 0; i < count; i++) {
-        if (open && free_count > 0 && !is_settled(j, &jobs[i], now_us)) {
+        if (open && free_count > 0 && !is_settled(j, &jobs[i])) {
             open = begin(j, &jobs[i]);
             free_count--;
         }

@@ -306,20 +306,38 @@ struct house {
     int count;
 };
 
-/* What was put before is committed before time moves on, as it would be. */
-static void pass(struct house *h, int64_t seconds)
+/* The thread rests until resume: what it reads may be changed. */
+static void pause_thread(void)
 {
     pthread_mutex_lock(&fake.lock);
     for (fake.paused = true; !fake.resting;)
         pthread_cond_wait(&fake.moved, &fake.lock);
     pthread_mutex_unlock(&fake.lock);
-    store_flush(h->f->store);
-    atomic_fetch_add(&h->f->clock.now_us, seconds * US_PER_S);
-    atomic_fetch_add(&h->f->clock.now_wall_us, seconds * US_PER_S);
+}
+
+static void resume_thread(void)
+{
     pthread_mutex_lock(&fake.lock);
     fake.paused = false;
     pthread_cond_broadcast(&fake.moved);
     pthread_mutex_unlock(&fake.lock);
+}
+
+static void set_slots(int slots)
+{
+    pause_thread();
+    fake.info.slots = slots;
+    resume_thread();
+}
+
+/* What was put before is committed before time moves on, as it would be. */
+static void pass(struct house *h, int64_t seconds)
+{
+    pause_thread();
+    store_flush(h->f->store);
+    atomic_fetch_add(&h->f->clock.now_us, seconds * US_PER_S);
+    atomic_fetch_add(&h->f->clock.now_wall_us, seconds * US_PER_S);
+    resume_thread();
     turn(2);
 }
 
@@ -534,7 +552,7 @@ static void five_failures_open_the_circuit(void **state)
     CHECK_INT(stats.breaker_opened, 1);
     CHECK_INT(stats.failed, 5);
     set_mode(HOLD);
-    fake.info.slots = 4;
+    set_slots(4);
     pass(h, 31);
     UNTIL(open_count() == 1); /* the trial, whatever places there are */
     turn(5);
@@ -584,7 +602,9 @@ static void rests_are_kept(void **state)
     pass(h, 75);
     turn(5);
     CHECK_INT(asked(), 1);
+    pause_thread();
     fake.retry_after_s = 0;
+    resume_thread();
     pass(h, 4);
     UNTIL(judge_stats(h->judge).failed == 2);
     CHECK_INT(fake.seeds[0], 0);
@@ -736,6 +756,61 @@ static void what_is_cancelled_is_asked_again_after_the_next_start(void **state)
     CHECK_INT(judged(h), 5);
 }
 
+/* Time goes on while nothing is committed. */
+static void wait_uncommitted(struct house *h, int64_t seconds)
+{
+    pause_thread();
+    atomic_fetch_add(&h->f->clock.now_us, seconds * US_PER_S);
+    atomic_fetch_add(&h->f->clock.now_wall_us, seconds * US_PER_S);
+    resume_thread();
+    turn(5);
+}
+
+static void what_takes_long_to_commit_is_asked_about_once(void **state)
+{
+    struct house *h = *state;
+    fixture_close(h->f);
+    h->f->conf.group_us = 2 * US_PER_S; /* real time */
+    fixture_open(h->f);
+    put_many(h, 2);
+    start(h);
+    UNTIL(asked() == 2);
+    turn(3);
+    for (int i = 0; i < 5; i++)
+        wait_uncommitted(h, 60);
+    CHECK_INT(asked(), 2);
+    UNTIL(counts(h).waiting == 0);
+    CHECK_INT(asked(), 2);
+}
+
+static void nothing_is_asked_while_nothing_can_be_stored(void **state)
+{
+    struct house *h = *state;
+    fake.info.slots = 4;
+    set_mode(HOLD);
+    put_many(h, 10);
+    start(h);
+    UNTIL(open_count() == 4);
+    char path[256];
+    sqlite3 *other;
+    snprintf(path, sizeof path, "%s/hsi.db", h->f->dir);
+    CHECK_INT(sqlite3_open(path, &other), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    (void)put(h, 99, ASK_QUEUED);
+    while (!store_stats(h->f->store).failing)
+        turn(1);
+    set_mode(GOOD);
+    for (int i = 0; i < 10; i++)
+        wait_uncommitted(h, 60);
+    CHECK_INT(asked(), 4);
+    CHECK_INT(open_count(), 0);
+    CHECK_INT(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    UNTIL(counts(h).waiting == 0);
+    CHECK_INT(judged(h), 11);
+    CHECK_INT(asked(), 11);
+}
+
 static void nothing_grows(void **state)
 {
     struct house *h = *state;
@@ -753,7 +828,9 @@ static void nothing_grows(void **state)
     struct process_usage after = process_usage();
     CHECK_INT(after.threads, before.threads);
     CHECK_INT(after.descriptors, before.descriptors);
-    CHECK_NEAR((double)after.anonymous_bytes, (double)before.anonymous_bytes, 4e6);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
+    CHECK(after.anonymous_bytes < before.anonymous_bytes + 4000000);
+#endif
     CHECK_INT(counts(h).waiting, 3);
 }
 
@@ -776,6 +853,8 @@ int main(void)
         CASE(a_damaged_window_is_a_dead_letter),
         CASE(a_newer_window_is_asked_about_too),
         CASE(what_is_cancelled_is_asked_again_after_the_next_start),
+        CASE(what_takes_long_to_commit_is_asked_about_once),
+        CASE(nothing_is_asked_while_nothing_can_be_stored),
         CASE(nothing_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
