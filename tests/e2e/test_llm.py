@@ -17,12 +17,13 @@ from tap import HSI, SLOW, Skip, case, clean_environment, data, end, folder, run
 FILL = os.environ.get('LLM_FILL', '')
 SET = os.path.join(llama.ROOT, 'share', 'evaluate', 'home.jsonl')
 WINDOWS = 200 if SLOW else 24
+PATIENCE_S = 60 + 15 * WINDOWS  # a reply of the random model takes two seconds of a core
 VERDICTS = ('confirmed', 'uncertain', 'rejected')
 
 
 def output(*command):
     """What a command says, which must succeed."""
-    result = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=900)
+    result = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), timeout=PATIENCE_S)
     assert result.returncode == 0, (command, result.returncode, result.stdout[-2000:], result.stderr[-2000:])
     return result.stdout
 
@@ -52,7 +53,8 @@ class Daemon:
         with open(path, 'w', encoding='utf-8') as f:
             json.dump(config, f)  # JSON is YAML
         self.log = open(os.path.join(self.dir, 'log'), 'w+', encoding='utf-8')
-        self.process = subprocess.Popen([HSI, 'run', '--config', path], stdout=self.log, stderr=self.log, env=clean_environment())
+        self.process = subprocess.Popen([HSI, 'run', '--config', path], stdout=self.log, stderr=self.log,
+                                        env=clean_environment())
         wait_for('the API', lambda: self.get('/health'), 30)
 
     def request(self, method, path, body=None):
@@ -79,6 +81,9 @@ class Daemon:
                 return found
             cursor = f'&cursor={page["pagination"]["next_cursor"]}'
 
+    def all_judged(self):
+        return all(e['model'] and e['model']['state'] != 'waiting' for e in self.events())
+
     def llm(self):
         return self.get('/api/system')['language_model']
 
@@ -98,8 +103,7 @@ def judged_house(model, windows, **settings):
     assert fill(store, windows)['windows'] == windows
     daemon = Daemon(store, server.url)
     try:
-        wait_for(f'{windows} verdicts\n{daemon.said()}',
-                 lambda: all(e['model'] and e['model']['state'] != 'waiting' for e in daemon.events()), 900, every=1)
+        wait_for(f'{windows} verdicts\n{daemon.said()}', daemon.all_judged, PATIENCE_S, every=1)
         yield daemon, server, store
     finally:
         daemon.stop()
@@ -171,7 +175,7 @@ def same_scores():
     store = folder()
     fill(store, WINDOWS)
     daemon = Daemon(store, server.url, cache=False)
-    wait_for('verdicts', lambda: all(e['model']['state'] != 'waiting' for e in daemon.events()), 900, every=1)
+    wait_for('verdicts', daemon.all_judged, PATIENCE_S, every=1)
     daemon.stop()
     config = os.path.join(folder(), 'hsi.yaml')
     with open(config, 'w', encoding='utf-8') as f:
