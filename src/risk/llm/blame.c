@@ -13,17 +13,14 @@ static struct blame_entry *find(struct blame *b, const struct uuid *event)
     return NULL;
 }
 
-static struct blame_entry *oldest(struct blame *b)
+/* One that is free, or any. */
+static struct blame_entry *place(struct blame *b)
 {
-    struct blame_entry *best = &b->entries[0];
-    for (int i = 0; i < BLAME_WINDOWS_MAX; i++) {
-        struct blame_entry *e = &b->entries[i];
-        if (uuid_is_zero(&e->event))
-            return e;
-        if (e->failed < best->failed)
-            best = e;
-    }
-    return best;
+    static const struct uuid none;
+    struct blame_entry *e = find(b, &none);
+    uint32_t mix = (uint32_t)b->failed * UINT32_C(2654435761);
+    mix = (mix ^ mix >> 15) * UINT32_C(2246822519);
+    return e ? e : &b->entries[(mix ^ mix >> 13) % BLAME_WINDOWS_MAX];
 }
 
 void blame_judged(struct blame *b, const struct uuid *event)
@@ -39,7 +36,7 @@ bool blame_failed(struct blame *b, const struct uuid *event, bool hopeless)
     struct blame_entry *e = find(b, event);
     bool again = e != NULL;
     if (!again) {
-        e = oldest(b);
+        e = place(b);
         *e = (struct blame_entry){.event = *event};
     }
     if (!again || b->judged > e->judged) {
@@ -47,7 +44,7 @@ bool blame_failed(struct blame *b, const struct uuid *event, bool hopeless)
         e->hopeless += hopeless;
     }
     e->judged = b->judged;
-    e->failed = ++b->failed;
+    b->failed++;
     if (e->tries < BLAME_TRIES && e->hopeless < BLAME_HOPELESS_TRIES)
         return false;
     *e = (struct blame_entry){0}; /* queued again by somebody, it begins anew */

@@ -6,17 +6,20 @@
 
 #include "base/uuid7.h"
 
-#define BLAME_WINDOWS_MAX    64 /* that failed lately; beyond, the oldest is forgotten: innocent */
-#define BLAME_TRIES          5  /* failures of the server that others did not meet */
-#define BLAME_HOPELESS_TRIES 2  /* answers that were no verdict */
+/* Windows that failed lately. Of more, a new one takes the place of any other, which is innocent
+ * again: were it always the oldest that goes, none of one too many would be remembered until its
+ * next turn, and none ever given up. */
+#define BLAME_WINDOWS_MAX    1024
+#define BLAME_TRIES          5 /* failures of the server that others did not meet */
+#define BLAME_HOPELESS_TRIES 2 /* answers that were no verdict */
 
 struct blame {
     int64_t judged; /* windows that were */
-    int64_t failed; /* all, to tell which entry is the oldest */
+    int64_t failed; /* all, to pick an entry by */
     struct blame_entry {
         struct uuid event; /* zero: free */
         int tries, hopeless;
-        int64_t judged, failed; /* as they were when it failed the last time */
+        int64_t judged; /* as it was when it failed the last time */
     } entries[BLAME_WINDOWS_MAX];
 };
 
