@@ -87,6 +87,8 @@ static void who_is_expected_where(void **state)
     }
     CHECK(household_knows(household, "truck") && !household_knows(household, "car"));
     CHECK(household_may_come(household, "person") && !household_may_come(household, "car"));
+    CHECK(household_expects_guest(household, "person")); /* Carla may always come */
+    CHECK(!household_expects_guest(household, "truck"));
     household_at(&conf, stage_wall_us("2026-11-18T08:30:00+01:00"), household);
     CHECK(household_knows(household, "truck"));
     CHECK_INT(household_expects(household, "truck", NULL), 0);
