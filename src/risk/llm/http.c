@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_AFTER_MAX_S 86400
+#define RETRY_AFTER_MAX_S 300
 #define IDLE_CONNECTIONS  8
 #define KEEPALIVE_S       30L
 #define KEY_HEADER_BYTES  (sizeof "Authorization: Bearer " + sizeof((struct llm_conf *)0)->api_key)

@@ -25,7 +25,7 @@ extern const char *const http_end_names[];
 struct http_result {
     enum http_end end;
     int status;                      /* of HTTP; 0: none */
-    int retry_after_s;               /* header, at most a day; 0: none */
+    int retry_after_s;               /* header, at most five minutes; 0: none */
     char text[256];                  /* what went wrong, for people; without the key */
     int64_t first_byte_us, total_us; /* since the start; first of the body, TIME_UNKNOWN: none */
 };

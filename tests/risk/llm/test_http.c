@@ -126,7 +126,7 @@ static const struct {
     {"later", FULL("503 Busy\r\nRetry-After: 7", "", "0"), PEER_KEEP, 0, 0, 0, HTTP_DONE, 503,
      "503", "", 7},
     {"much later", FULL("503 Busy\r\nRetry-After: 99999999", "", "0"), PEER_KEEP, 0, 0, 0,
-     HTTP_DONE, 503, "503", "", 86400},
+     HTTP_DONE, 503, "503", "", 300},
     {"never", FULL("503 Busy\r\nRetry-After: -1", "", "0"), PEER_KEEP, 0, 0, 0, HTTP_DONE, 503,
      "503", "", 0},
 };
