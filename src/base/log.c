@@ -66,12 +66,16 @@ bool log_enabled(const struct log *log, enum log_level level)
     return log->sink && (int)level <= atomic_load_explicit(&log->sink->level, memory_order_relaxed);
 }
 
-/* Line breaks would let an outside text (a camera's answer) forge log entries. */
+/* Line breaks would let an outside text (a camera's answer) forge log entries; U+0080 to U+009F
+ * are commands to some terminals, as escape sequences are to all. */
 static void flatten(char *text)
 {
-    for (; *text; text++)
+    for (; *text; text++) {
         if ((unsigned char)*text < ' ' || *text == 0x7f)
             *text = ' ';
+        if ((unsigned char)*text == 0xc2 && ((unsigned char)text[1] & 0xe0) == 0x80)
+            text[0] = text[1] = ' ';
+    }
 }
 
 /* Neither may its quotes end a field. What does not fit is cut. */

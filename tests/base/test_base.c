@@ -123,13 +123,16 @@ static void log_lines_stay_whole(void **state)
     AUTO(log_sink_free) struct log_sink *sink = log_sink_new(ends[1], LOG_INFO, &clock_real);
     struct log root = log_root(sink);
     struct log log = log_child(&root, "capture");
-    log_warn(&log, "camera says \"no\" level=error\nat rtsp://u:a\"b\\c@h/1 \\");
+    log_warn(&log,
+             "camera says \"no\" level=error\nat\xc2\x9b\xc3\xa4 \xc2\xa0 rtsp://u:a\"b\\c@h/1 \\");
     char line[512];
     ssize_t n = read(ends[0], line, sizeof line - 1);
     CHECK(n > 0);
     line[MAX(n, 0)] = '\0';
-    CHECK_CONTAINS(line, " level=warn part=\"capture\" "
-                         "msg=\"camera says \\\"no\\\" level=error at rtsp://***@h/1 \\\\\"\n");
+    CHECK_CONTAINS(
+        line,
+        " level=warn part=\"capture\" "
+        "msg=\"camera says \\\"no\\\" level=error at  \xc3\xa4 \xc2\xa0 rtsp://***@h/1 \\\\\"\n");
     close(ends[0]);
     close(ends[1]);
 }

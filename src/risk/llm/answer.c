@@ -1,37 +1,16 @@
 #include "risk/llm/answer.h"
 
+#include "risk/llm/outside.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-
-/* How many bytes of a character that its end cuts in two. */
-static size_t half_character(const char *text)
-{
-    size_t bytes = strlen(text), tail = 0;
-    while (tail < bytes && tail < 3 && ((unsigned char)text[bytes - 1 - tail] & 0xC0) == 0x80)
-        tail++;
-    if (tail == bytes)
-        return 0;
-    unsigned char lead = (unsigned char)text[bytes - 1 - tail];
-    size_t follow = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
-    return tail < follow ? tail + 1 : 0;
-}
-
-/* Outside text as one line that ends with a whole character, whatever it was. */
-static void put_detail(struct answer *a, const char *text)
-{
-    STR_COPY(a->detail, text);
-    a->detail[strlen(a->detail) - half_character(a->detail)] = 0;
-    for (char *c = a->detail; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7F)
-            *c = ' ';
-}
 
 static void say(struct answer *a, const char *outcome, enum answer_next next, const char *detail)
 {
     a->outcome = outcome;
     a->next = a->last = next;
-    put_detail(a, detail);
+    outside_copy(a->detail, sizeof a->detail, detail);
 }
 
 /* --- what an error says --- */
@@ -45,7 +24,7 @@ static void copy_text(const json_t *object, const char *key, char *out, size_t b
 {
     const char *text = json_string_value(json_object_get(object, key));
     if (text)
-        str_copy(out, bytes, text);
+        outside_copy(out, bytes, text);
 }
 
 static int count_of(const json_t *object, const char *key)
@@ -73,7 +52,7 @@ static void read_complaint(const char *body, struct complaint *ret)
     }
     json_decref(root);
     if (!ret->message[0] && body[0] != '<') /* a proxy's page tells less than its status */
-        STR_COPY(ret->message, body);
+        outside_copy(ret->message, sizeof ret->message, body);
 }
 
 static bool mentions(const char *text, const char *const *words)
@@ -140,9 +119,9 @@ static void read_end(const struct answer_params *p, struct answer *a)
         a->last = NEXT_NEVER;
     if (end == HTTP_TOO_LONG && p->refused->code == ERR_INVALID) {
         a->outcome = "invalid";
-        put_detail(a, p->refused->msg);
+        outside_copy(a->detail, sizeof a->detail, p->refused->msg);
     } else if (end == HTTP_TOO_LONG && p->refused->code != ERR_NONE) {
-        put_detail(a, p->refused->msg);
+        outside_copy(a->detail, sizeof a->detail, p->refused->msg);
     }
 }
 

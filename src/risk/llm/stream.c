@@ -1,5 +1,7 @@
 #include "risk/llm/stream.h"
 
+#include "risk/llm/outside.h"
+
 #include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -45,22 +47,6 @@ static void drop_json(json_t **root)
     json_decref(*root);
 }
 
-/* Outside text that is shown: cut between characters, no control characters. */
-static void copy_text(char *out, size_t bytes, const char *text)
-{
-    size_t n = strlen(text);
-    if (n >= bytes) {
-        n = bytes - 1;
-        while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-            n--;
-    }
-    memcpy(out, text, n);
-    out[n] = '\0';
-    for (char *p = out; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = ' ';
-}
-
 /* {"error": {"message": TEXT}} as OpenAI has it, {"error": TEXT} as Ollama, or the text bare. */
 static bool copy_error(const json_t *root, char *out, size_t bytes)
 {
@@ -72,7 +58,9 @@ static bool copy_error(const json_t *root, char *out, size_t bytes)
         text = json_string_value(json_object_get(root, "message"));
     if (!text && !json_is_object(error))
         return false;
-    copy_text(out, bytes, text && text[0] ? text : "an error without a text");
+    outside_copy(out, bytes, text ? text : "");
+    if (!out[0])
+        outside_copy(out, bytes, "an error without a text");
     return true;
 }
 
@@ -152,9 +140,9 @@ static bool take_object(struct llm_stream *s, const json_t *root, struct err *er
     const char *model = json_string_value(json_object_get(root, "model"));
     const char *build = json_string_value(json_object_get(root, "system_fingerprint"));
     if (model)
-        copy_text(s->model, sizeof s->model, model);
+        outside_copy(s->model, sizeof s->model, model);
     if (build)
-        copy_text(s->build, sizeof s->build, build);
+        outside_copy(s->build, sizeof s->build, build);
     take_usage(s, json_object_get(root, "usage"));
     take_timings(s, json_object_get(root, "timings"));
     const json_t *choices = json_object_get(root, "choices");

@@ -167,7 +167,14 @@ static void numbers_come_along(void **state)
 static void a_detail_is_one_line_of_whole_characters(void **state)
 {
     (void)state;
-    CHECK_STR(answer_to(400, "a\nb\x1b[31mc\x7f", 0).detail, "a b [31mc ");
+    CHECK_STR(answer_to(400, "a\nb\x1b[31mc\x7f", 0).detail, "a b [31mc");
+    CHECK_STR(answer_to(400,
+                        "a\xc2\x9b"
+                        "31mb\xc2\xa0",
+                        0)
+                  .detail,
+              "a 31mb\xc2\xa0");
+    CHECK_STR(answer_to(400, "{\"error\":\"a\\u009b31mb\"}", 0).detail, "a 31mb");
     char body[1000] = "";
     for (size_t i = 0; i < 400; i++)
         memcpy(body + 2 * i, "\xc3\xa4", 2); /* an umlaut */

@@ -263,6 +263,8 @@ static void error_texts(void **state)
         {"nonsense", NULL},
         {"", NULL},
         {"{\"error\":\"0123456\xc3\xa4 too long\"}", "0123456"},
+        {"{\"error\":\"a\\u009b3mb\"}", "a 3mb"},
+        {"{\"error\":\"\\u009b\\n\"}", "an error"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char text[9] = "";
