@@ -210,6 +210,7 @@ static void ask_once(struct house *h)
         AUTO(free_ptr) struct inquiry_result *result = NEW(struct inquiry_result);
         judge_once_ask(once, window, NULL, 0, result);
         json_text(&j, "end", ends[result->end]);
+        json_text(&j, "state", judgement_state_names[result->judgement.state]);
         json_text(&j, "reason", result->judgement.reason);
         json_int(&j, "runs", result->run_count);
         inquiry_result_done(result);

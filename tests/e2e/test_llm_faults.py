@@ -302,14 +302,14 @@ def once():
     try:
         threading.Timer(1.5, lambda: double.set(health='ok')).start()
         double.mode('503', '503', 'half')
-        assert house.tell('once') == {'end': 'judged', 'reason': '', 'runs': 2}
+        assert house.tell('once') == {'end': 'judged', 'state': 'done', 'reason': '', 'runs': 2}
         double.mode('half', 'half')
         reply = house.tell('once')
-        assert reply['end'] == 'hopeless' and reply['reason'].startswith('invalid: '), reply
+        assert reply['end'] == 'hopeless' and reply['state'] == 'failed' and reply['reason'].startswith('invalid: '), reply
         double.mode(always='hang')
         began = time.monotonic()
         reply = house.tell('once')
-        assert reply['end'] == 'unreachable', reply
+        assert reply['end'] == 'unreachable' and reply['state'] == 'failed' and reply['reason'], reply
         assert time.monotonic() - began < 20 * patience()
         double.stop()
         began = time.monotonic()

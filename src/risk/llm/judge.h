@@ -38,7 +38,8 @@ void judge_stats_json(struct json *out, const char *key, const struct judge_stat
 
 /* One window asked about here and now, without a queue: analyze, evaluate, rescore. Blocks until it
  * is judged or given up. Waits for a server that loads, is full or has gone for a moment, up to the
- * deadline of a window; what is under way by then may take as long again. */
+ * deadline of a window; what is under way by then may take as long again. Without a verdict the
+ * judgement's state is JUDGEMENT_FAILED, with its reason. */
 struct judge_once;
 NODISCARD bool judge_once_open(const struct llm_conf *conf, struct uuid_gen *ids, struct log log,
                                struct judge_once **ret, struct err *err); /* ERR_UNAVAILABLE */

@@ -115,17 +115,17 @@ static void say_unready(const struct judge_once *o, const struct window *window,
     *ret = (struct inquiry_result){.end = INQUIRY_UNREACHABLE, .server_at_fault = true};
     ret->judgement = (struct judgement){.event = window->event->id,
                                         .revision = window->event->revision,
-                                        .state = JUDGEMENT_WAITING,
+                                        .state = JUDGEMENT_FAILED,
                                         .score = SCORE_NONE,
                                         .max_change = o->conf->max_change,
                                         .wall_us = clock_wall_us(o->clock)};
     STR_COPY(ret->judgement.reason, err.msg);
 }
 
-void judge_once_ask(struct judge_once *o, const struct window *window,
-                    const struct pictures *pictures, int64_t first_seed, struct inquiry_result *ret)
+static void ask_until_answered(struct judge_once *o, const struct window *window,
+                               const struct pictures *pictures, int64_t first_seed,
+                               struct inquiry_result *ret)
 {
-    *ret = (struct inquiry_result){0};
     int64_t until_us = clock_mono_us(o->clock) + o->conf->deadline_us;
     for (;;) {
         if (!wait_ready(o, until_us, true)) {
@@ -144,4 +144,14 @@ void judge_once_ask(struct judge_once *o, const struct window *window,
         while (clock_mono_us(o->clock) < again_us)
             (void)server_poll(o->server, again_us - clock_mono_us(o->clock));
     }
+}
+
+void judge_once_ask(struct judge_once *o, const struct window *window,
+                    const struct pictures *pictures, int64_t first_seed, struct inquiry_result *ret)
+{
+    *ret = (struct inquiry_result){0};
+    ask_until_answered(o, window, pictures, first_seed, ret);
+    /* Nobody asks again: what did not come is not waited for. */
+    if (ret->end != INQUIRY_JUDGED)
+        ret->judgement.state = JUDGEMENT_FAILED;
 }
