@@ -79,6 +79,13 @@ static struct run *this_run(struct inquiry *q)
     return &q->result.runs[q->attempt - 1];
 }
 
+/* llama-server calls a model without an alias by its path, which tells whose home it is in. */
+static bool is_path_of_known(const struct inquiry *q)
+{
+    const char *known = server_info(q->params.server)->model;
+    return known[0] && !strchr(known, '/') && strchr(q->stream.model, '/');
+}
+
 static void take_tokens(struct inquiry *q)
 {
     struct run *run = this_run(q);
@@ -86,7 +93,7 @@ static void take_tokens(struct inquiry *q)
     run->prompt_tokens = q->stream.prompt_tokens;
     run->cached_tokens = q->stream.cached_tokens;
     run->reply_tokens = q->stream.reply_tokens;
-    if (q->stream.model[0])
+    if (q->stream.model[0] && !is_path_of_known(q))
         STR_COPY(run->model, q->stream.model);
     if (q->stream.build[0])
         STR_COPY(run->build, q->stream.build);
@@ -186,10 +193,22 @@ static void proceed(struct inquiry *q, const struct answer *answer)
     }
 }
 
+/* An answer that came whole and is no stream is told as that; of one that broke off after its
+ * beginning its half last line says nothing. */
+static void close_stream(struct inquiry *q)
+{
+    struct err why = {0};
+    if (q->refused.code == ERR_NONE && !stream_close(&q->stream, &why) &&
+        q->stream.content.bytes == 0)
+        q->refused = why;
+}
+
 static void on_done(void *ctx, const struct http_result *result)
 {
     struct inquiry *q = ctx;
     q->request = NULL;
+    if (result->end == HTTP_DONE && result->status == 200)
+        close_stream(q);
     struct answer answer;
     answer_read(&(struct answer_params){.result = result,
                                         .stream = &q->stream,

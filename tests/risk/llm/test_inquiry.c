@@ -276,6 +276,32 @@ static const struct course {
      false,
      false,
      "invalid: "},
+    {"no stream at all",
+     {{HTTP_DONE, 200, "{\"choices\":[{\"message\":{\"content\":\"x\"}}]}"},
+      {HTTP_DONE, 200, "{\"choices\":[{\"message\":{\"content\":\"x\"}}]}"}},
+     0,
+     INQUIRY_HOPELESS,
+     "invalid invalid",
+     false,
+     false,
+     "invalid: the answer is not a stream of events"},
+    {"a last line without an end",
+     {{HTTP_DONE, 200,
+       SAYS(REPLY) "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}"}},
+     0,
+     INQUIRY_JUDGED,
+     "ok",
+     false,
+     false,
+     ""},
+    {"broken off in the middle of a line",
+     {{HTTP_DONE, 200, SAYS("{") "data: {\"choi"}},
+     0,
+     INQUIRY_UNREACHABLE,
+     "broken",
+     true,
+     true,
+     "broken: the reply ended in the middle"},
     {"endless, then half",
      {{HTTP_TOO_LONG, 200, ""}, {HTTP_DONE, 200, HALF}},
      0,
@@ -477,6 +503,28 @@ static int tracks_in_request(void)
     return count;
 }
 
+static void a_model_is_called_by_its_name_not_its_path(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *known, *said, *shown;
+    } rows[] = {
+        {"tiny-q4", "/home/anna/models/tiny-q4.gguf", "tiny-q4"},
+        {"Qwen/Qwen3-8B", "Qwen/Qwen3-8B", "Qwen/Qwen3-8B"},
+        {"m", "tiny", "tiny"},
+        {"", "/srv/tiny.gguf", "/srv/tiny.gguf"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[1000];
+        snprintf(text, sizeof text, "data: {\"model\":\"%s\",\"choices\":[]}\n\n%s", rows[i].said,
+                 SAYS(REPLY) ENDS("stop") OVER);
+        STR_COPY(the_server.info.model, rows[i].known);
+        play(f, (const struct step[]){{HTTP_DONE, 200, text}, {0}}, 0);
+        CHECK_STR(f->result.runs[0].model, rows[i].shown);
+        CHECK_STR(f->result.judgement.model, rows[i].shown);
+    }
+}
+
 static void what_is_too_large_shrinks_twice(void **state)
 {
     struct fixture *f = *state;
@@ -546,6 +594,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_second_attempt_is_warmer_and_has_another_seed, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_run_holds_what_is_needed_to_ask_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_model_is_called_by_its_name_not_its_path, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_is_too_large_shrinks_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(time_runs_over_all_attempts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_server_that_goes_between_attempts_is_not_asked, setup,
