@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """What the program makes of model servers: real ones, and one that fails in every way."""
 import contextlib
+import fcntl
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -315,6 +317,60 @@ def _():
                  or look.lines()[-1]['server']['url'], 20)
 
 
+@contextlib.contextmanager
+def as_user(uid):
+    """What is opened meanwhile is that user's."""
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def discover():
+    """In a network of its own, in which all the usual ports are free."""
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack('16sh14x', b'lo', 0x41))  # SIOCSIFFLAGS: up, running
+    with double(8080, health='loading'):
+        with looking('') as look:
+            found = look.until('loading')
+            assert found['url'].endswith(':8080') and found['discovered'], found
+        # What says "not now" at a port that was guessed may be anything.
+        with double(11434, kind='Ollama'), looking('') as look:
+            found = look.until('ready')
+            assert found['url'].endswith(':11434') and found['discovered'], found
+            wait_for('word of it', lambda: 'at http://127.0.0.1:11434 (found there, not configured)' in look.err.text, 5)
+        with looking('http://127.0.0.1:8080') as look:
+            assert not look.until('loading')['discovered']
+    if sys.argv[2:] == ['root']:
+        with as_user(2345):
+            strangers = Double(8080)
+        with double(8000), looking('') as look:
+            assert look.until('ready')['url'].endswith(':8000'), look.lines()
+            look.say('check')
+            wait_for('another look', lambda: look.states().count('ready') >= 2, 10)
+            assert look.err.text.count('127.0.0.1:8080 belongs to another user (2345)') == 1, look.err.text
+        assert not strangers.state()['asked'] and not strangers.requests, strangers.state()
+        with looking(strangers.url) as look:
+            look.until('ready')
+        strangers.stop()
+        with as_user(998), double(11434), looking('') as look:  # a service's account
+            look.until('ready')
+
+
+@case('found by itself: not what is another user\'s, and past what only says "not now"')
+def _():
+    as_root = os.geteuid() == 0
+    own_network = ['unshare', '-n'] if as_root else ['unshare', '-rn']
+    try:
+        subprocess.run([*own_network, 'true'], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Skip(f'no network of its own: {error}') from error
+    command = [*own_network, sys.executable, os.path.abspath(__file__), 'discover', 'root' if as_root else 'user']
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120 * tap.patience())
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
 @case('memory and descriptors stay where they are over 200 looks')
 def _():
     with double(probe='ignore-schema') as server, looking(server.url) as look:
@@ -342,5 +398,7 @@ def usage(pid):
     return len(os.listdir(f'/proc/{pid}/fd')), resident
 
 
-if __name__ == '__main__':
+if __name__ == '__main__' and sys.argv[1:2] == ['discover']:
+    discover()
+elif __name__ == '__main__':
     sys.exit(run() if LOOK else print('1..0 # SKIP LLM_LOOK does not name the program'))

@@ -133,6 +133,7 @@ export interface LanguageModel {
         state: 'off' | 'unknown' | 'loading' | 'ready' | 'down' | 'denied' | 'unfit';
         reason: string | null;
         url: string | null;
+        discovered: boolean;
         model: string | null;
         slots: number;
         sees: boolean;

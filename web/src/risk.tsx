@@ -19,7 +19,8 @@ export function modelState({ server, breaker }: LanguageModel): ModelState {
             if (breaker.open) return unwell('Pausing', `${name} failed too often and is left alone for a while`);
             return {
                 mood: 'online', short: name, label: 'Ready',
-                words: `${name}, ${count(server.slots, 'slot')}${server.sees ? ', sees pictures' : ''}`,
+                words: `${name}, ${count(server.slots, 'slot')}${server.sees ? ', sees pictures' : ''}`
+                    + (server.discovered ? ', found on this machine, not configured' : ''),
             };
         case 'loading':
             return { mood: 'connecting', short: 'loading', label: 'Loading', words: server.model ?? 'its server is not ready yet' };

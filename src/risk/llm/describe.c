@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define SLOTS_MAX   1024
 #define CONTEXT_MAX (1 << 28)
@@ -69,12 +70,20 @@ static const char *id_of(const json_t *model)
     return strcmp(copy, id) == 0 ? id : NULL;
 }
 
-static const json_t *find_model(const json_t *models, const char *wanted)
+/* Ollama lists models that it has run elsewhere beside those of this machine. */
+static bool runs_elsewhere(const char *id)
+{
+    size_t n = strlen(id);
+    return n >= 5 && strcasecmp(id + n - 5, "cloud") == 0;
+}
+
+/* wanted empty: the first that runs here; local: nobody cares for the name, all run here. */
+static const json_t *find_model(const json_t *models, const char *wanted, bool local)
 {
     for (size_t i = 0; i < json_array_size(models); i++) {
         const json_t *model = json_array_get(models, i);
         const char *id = id_of(model);
-        if (id && (!wanted[0] || strcmp(id, wanted) == 0))
+        if (id && (local || (wanted[0] ? strcmp(id, wanted) == 0 : !runs_elsewhere(id))))
             return model;
     }
     return NULL;
@@ -82,8 +91,13 @@ static const json_t *find_model(const json_t *models, const char *wanted)
 
 static bool not_found(const json_t *models, const char *wanted, struct err *err)
 {
-    if (!wanted[0])
+    if (!wanted[0] && !find_model(models, "", true))
         return err_set(err, ERR_NOT_FOUND, "it has no model");
+    if (!wanted[0]) {
+        (void)err_set(err, ERR_NOT_FOUND, "it only has models that run elsewhere");
+        err_hint(err, "name one as risk.llm.model to show it this home's events all the same");
+        return false;
+    }
     char names[200] = "";
     size_t used = 0;
     for (size_t i = 0; i < json_array_size(models) && used < sizeof names - 1; i++) {
@@ -123,7 +137,7 @@ bool describe_models(const char *json, size_t bytes, const char *wanted, struct 
     if (!json_is_array(models))
         return err_set(err, ERR_INVALID, "its list of models is none");
     bool any = strcmp(info->kind, "llama.cpp") == 0 && json_array_size(models) == 1;
-    const json_t *model = find_model(models, any ? "" : wanted);
+    const json_t *model = find_model(models, wanted, any);
     if (!model)
         return any || not_found(models, wanted, err);
     take_owner(info, json_string_value(json_object_get(model, "owned_by")));

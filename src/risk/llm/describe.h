@@ -13,8 +13,9 @@ bool describe_props(const char *json, size_t bytes, struct server_info *info,
 
 /* Fills kind, model and context from the list of models: those of the one called wanted, or, where
  * that is empty or the server has just one that it does not look at the name of (llama.cpp), of the
- * first. ERR_INVALID: this is no list; ERR_NOT_FOUND: the model is not in it, the hint has some
- * that are. */
+ * first that does not run elsewhere, which its id tells by ending in "cloud": what happens at home
+ * leaves it only if somebody says so. ERR_INVALID: this is no list; ERR_NOT_FOUND: the model is not
+ * in it, the hint has some that are. */
 NODISCARD bool describe_models(const char *json, size_t bytes, const char *wanted,
                                struct server_info *info, struct err *err);
 

@@ -1,6 +1,7 @@
 #include "risk/llm/server.h"
 
 #include "risk/llm/describe.h"
+#include "risk/llm/owner.h"
 #include "risk/llm/probe.h"
 #include "risk/llm/stream.h"
 
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define ADDRESSES_MAX     3
 #define ANSWER_BYTES_MAX  (1024 * 1024) /* /props holds a whole chat template */
@@ -28,6 +30,7 @@ const char *const server_state_names[] = {"off",  "unknown", "loading", "ready",
  * NIM. */
 static const char *const usual_urls[] = {"http://127.0.0.1:8080", "http://127.0.0.1:11434",
                                          "http://127.0.0.1:8000"};
+static const int usual_ports[] = {8080, 11434, 8000};
 
 enum step {
     STEP_REST,
@@ -47,6 +50,7 @@ struct server {
     struct http *http;
     const char *addresses[ADDRESSES_MAX];
     int address_count;
+    unsigned strangers[ADDRESSES_MAX]; /* who was told to be there; 0: nobody */
 
     struct server_info info; /* as it is told */
     bool changed;            /* since server_poll told last */
@@ -101,8 +105,9 @@ static void tell(const struct server *s)
 {
     const struct server_info *i = &s->info;
     if (i->state == SERVER_READY)
-        log_info(&s->log, "%s%s%s with %s at %s: %d at a time%s", i->kind, i->build[0] ? " " : "",
-                 i->build, i->model[0] ? i->model : "a model without a name", i->url, i->slots,
+        log_info(&s->log, "%s%s%s with %s at %s%s: %d at a time%s", i->kind, i->build[0] ? " " : "",
+                 i->build, i->model[0] ? i->model : "a model without a name", i->url,
+                 i->discovered ? " (found there, not configured)" : "", i->slots,
                  i->sees ? ", sees pictures" : "");
     else if (i->state == SERVER_UNKNOWN || i->state == SERVER_LOADING)
         log_info(&s->log, "%s", i->reason);
@@ -139,7 +144,9 @@ static void conclude(struct server *s, const struct server_info *info)
 /* Which of two unready servers is worth telling about. */
 static int worth(enum server_state state)
 {
-    return state == SERVER_DENIED ? 3 : state == SERVER_UNFIT ? 2 : state == SERVER_DOWN ? 1 : 0;
+    static const int worths[] = {
+        [SERVER_LOADING] = 4, [SERVER_DENIED] = 3, [SERVER_UNFIT] = 2, [SERVER_DOWN] = 1};
+    return (size_t)state < ARRAY_LEN(worths) ? worths[state] : 0;
 }
 
 static bool is_discovery(const struct server *s)
@@ -152,7 +159,8 @@ static void give_up(struct server *s, enum server_state state, const char *reaso
 {
     s->found.state = state;
     STR_COPY(s->found.reason, reason);
-    if (state == SERVER_LOADING) {
+    /* At an address that was guessed, "not now" may be said by any program. */
+    if (state == SERVER_LOADING && !is_discovery(s)) {
         conclude(s, &s->found);
         return;
     }
@@ -420,17 +428,37 @@ static void take_step(struct server *s, enum step step)
 
 /* --- looking --- */
 
+/* Told once for each who is found there. */
+static bool is_strangers(struct server *s)
+{
+    unsigned uid = 0;
+    if (!is_discovery(s) || !owner_is_stranger(usual_ports[s->address], geteuid(), &uid)) {
+        s->strangers[s->address] = 0;
+        return false;
+    }
+    if (s->strangers[s->address] != uid)
+        log_warn(&s->log,
+                 "what listens at %s belongs to another user (%u) and is shown nothing; to use it "
+                 "all the same, set risk.llm.url",
+                 s->addresses[s->address], uid);
+    s->strangers[s->address] = uid;
+    return true;
+}
+
 static void look_at_address(struct server *s)
 {
     const char *url = s->addresses[s->address];
-    s->found = (struct server_info){.state = SERVER_UNKNOWN, .slots = 1};
+    s->found = (struct server_info){
+        .state = SERVER_UNKNOWN, .slots = 1, .discovered = is_discovery(s)};
     STR_COPY(s->found.url, url);
     s->vision = VISION_UNKNOWN;
     s->tries = 0;
     s->first_colour = -1;
     struct err err = {0};
     s->step = STEP_HEALTH;
-    if (http_aim(s->http, url, &err))
+    if (is_strangers(s))
+        give_up(s, SERVER_DOWN, "another user's");
+    else if (http_aim(s->http, url, &err))
         take_step(s, STEP_HEALTH);
     else
         give_up(s, SERVER_UNFIT, err.msg);
@@ -563,6 +591,7 @@ void server_info_json(struct json *out, const char *key, const struct server_inf
     json_text(out, "state", server_state_names[info->state]);
     json_text(out, "reason", info->reason[0] ? info->reason : NULL);
     json_text(out, "url", info->url[0] ? info->url : NULL);
+    json_bool(out, "discovered", info->discovered);
     json_text(out, "kind", info->kind[0] ? info->kind : NULL);
     json_text(out, "model", info->model[0] ? info->model : NULL);
     json_text(out, "build", info->build[0] ? info->build : NULL);

@@ -26,6 +26,7 @@ struct server_info {
     char build[64];
     int slots;            /* parallel requests it serves; 1 if it does not say */
     int context;          /* tokens of one slot; 0: not known */
+    bool discovered;      /* nobody configured it: it was found at one of the usual ports */
     bool enforces_schema; /* it echoed a constant that only the schema knows */
     bool sees;            /* it takes pictures and told two of different colour apart */
     int64_t checked_wall_us;
