@@ -414,49 +414,6 @@ static void dead_letters_are_listed_and_come_back(void **state)
     check_agrees(f);
 }
 
-static void what_nobody_works_on_becomes_dead_letters(void **state)
-{
-    (void)state;
-    enum { N = 70 };
-    AUTO(fixture_free) struct fixture *f = fixture_new();
-    fixture_open(f);
-    struct uuid ids[N];
-    for (int i = 0; i < N; i++) {
-        AUTO(event_unref) struct event *e = asking(sample_event(f, "porch"), ASK_QUEUED, "window");
-        ids[i] = e->id;
-        store_put_event(f->store, event_ref(e));
-        if (i == 0)
-            put_outcome(f, e, OUTCOME_DEAD);
-        if (i == 1)
-            put_outcome(f, e, OUTCOME_JUDGED);
-        if (i == 2) {
-            struct outcome o = outcome_of(f, e, OUTCOME_LATER);
-            o.not_before_wall_us = f->clock.now_wall_us + 60 * US_PER_S;
-            store_put_outcome(f->store, &o);
-        }
-    }
-    store_bury_jobs(f->store, "it is off");
-    store_flush(f->store);
-    CHECK_INT(ask(f, "SELECT count(*) FROM job WHERE dead = 0"), 0);
-    CHECK_INT(ask(f, "SELECT count(*) FROM job WHERE reason = 'it is off'"), N - 2);
-    CHECK_STR(member(f, &ids[0], ".model.reason"), "it is no use");
-    CHECK_STR(member(f, &ids[1], ".model.state"), "done");
-    for (int i = 2; i < N; i++) {
-        CHECK_STR(member(f, &ids[i], ".model.state"), "failed");
-        CHECK_STR(member(f, &ids[i], ".model.reason"), "it is off");
-    }
-    check_agrees(f);
-    /* What is put afterwards waits, and so does all that is queued again. */
-    AUTO(event_unref) struct event *later = asking(sample_event(f, "porch"), ASK_QUEUED, "window");
-    store_put_event(f->store, event_ref(later));
-    store_flush(f->store);
-    CHECK_STR(member(f, &later->id, ".model.state"), "waiting");
-    store_requeue(f->store, &(struct uuid){0});
-    store_flush(f->store);
-    CHECK_INT(ask(f, "SELECT count(*) FROM job WHERE dead = 0 AND reason = ''"), N);
-    check_agrees(f);
-}
-
 static void a_verdict_that_makes_no_sense_is_none(void **state)
 {
     (void)state;
@@ -716,45 +673,6 @@ static void a_judgement_that_cannot_be_read_stops_nothing(void **state)
     }
 }
 
-/* What cannot be read stands before what can, in every way. */
-static void a_job_that_cannot_be_read_keeps_nobody_waiting(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *sql, *damage; /* NULL: the job is told to nobody */
-    } cases[] = {
-        {"UPDATE window SET data = zeroblob(1048577) WHERE event = (SELECT min(id) FROM event)",
-         "database: data of 1048577 bytes, at most 1048576 expected"},
-        {"DELETE FROM window WHERE event = (SELECT min(id) FROM event)", "there is none"},
-        {"UPDATE job SET event = x'ffff' WHERE event = (SELECT min(id) FROM event)", NULL},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        AUTO(fixture_free) struct fixture *f = fixture_new();
-        fixture_open(f);
-        AUTO(event_unref) struct event *bad = asking(sample_event(f, "porch"), ASK_NOW, "bad");
-        AUTO(event_unref) struct event *good = asking(sample_event(f, "porch"), ASK_QUEUED, "good");
-        store_put_event(f->store, event_ref(bad));
-        store_put_event(f->store, event_ref(good));
-        store_flush(f->store);
-        ask(f, cases[i].sql);
-        struct job jobs[4] = {0};
-        int count = next_jobs(f, NULL, 0, jobs, 4), at = cases[i].damage ? 1 : 0;
-        CHECK_INT(count, at + 1);
-        CHECK(uuid_equal(&jobs[at].event, &good->id));
-        CHECK(jobs[at].window && !jobs[at].damage[0]);
-        if (cases[i].damage) {
-            CHECK(uuid_equal(&jobs[0].event, &bad->id) && !jobs[0].window);
-            CHECK_STR(jobs[0].damage, cases[i].damage);
-            CHECK_INT(jobs[0].revision, bad->revision);
-            put_outcome(f, bad, OUTCOME_DEAD);
-            store_flush(f->store);
-            CHECK_INT(next_jobs(f, NULL, 0, &jobs[2], 2), 1);
-        }
-        for (size_t n = 0; n < ARRAY_LEN(jobs); n++)
-            job_done(&jobs[n]);
-    }
-}
-
 static void blobs_of_another_program_are_refused(void **state)
 {
     (void)state;
@@ -789,7 +707,6 @@ int main(void)
         cmocka_unit_test(what_was_asked_before_does_not_undo_what_came_later),
         cmocka_unit_test(what_is_put_off_comes_again),
         cmocka_unit_test(dead_letters_are_listed_and_come_back),
-        cmocka_unit_test(what_nobody_works_on_becomes_dead_letters),
         cmocka_unit_test(a_verdict_that_makes_no_sense_is_none),
         cmocka_unit_test(texts_that_are_too_long_once_mended_agree_everywhere),
         cmocka_unit_test(an_event_that_is_gone_is_no_error),
@@ -799,7 +716,6 @@ int main(void)
         cmocka_unit_test(all_of_it_goes_with_the_event),
         cmocka_unit_test(windows_are_read_without_a_store),
         cmocka_unit_test(a_judgement_that_cannot_be_read_stops_nothing),
-        cmocka_unit_test(a_job_that_cannot_be_read_keeps_nobody_waiting),
         cmocka_unit_test(blobs_of_another_program_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

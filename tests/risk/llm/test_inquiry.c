@@ -509,7 +509,7 @@ static void a_model_is_called_by_its_name_not_its_path(void **state)
     static const struct {
         const char *known, *said, *shown;
     } rows[] = {
-        {"tiny-q4", "/home/anna/models/tiny-q4.gguf", "tiny-q4"},
+        {"tiny-q4", "/srv/models/tiny-q4.gguf", "tiny-q4"},
         {"Qwen/Qwen3-8B", "Qwen/Qwen3-8B", "Qwen/Qwen3-8B"},
         {"m", "tiny", "tiny"},
         {"", "/srv/tiny.gguf", "/srv/tiny.gguf"},
