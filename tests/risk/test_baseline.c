@@ -411,10 +411,14 @@ static void a_few_old_clips_are_no_clock(void **state)
     int64_t now_us = at("2026-04-08T12:10:00+02:00"), then_us = now_us - 300 * DAY_US;
     AUTO(baseline_free) struct baseline *baseline = weekly_baseline(now_us, 20, "door", 1);
     double hours = all_hours(baseline);
-    for (int clip = 0; clip < 5; clip++)
-        learn_one(baseline, "person", "door", then_us + clip * DAY_US, 5);
     AUTO(copy_free) struct copy copy = {0};
     copy_take(&copy, baseline, 1000);
+    double visits = visits_of(&copy, "door", KIND_PERSON, 60);
+    for (int clip = 0; clip < 5; clip++)
+        learn_one(baseline, "person", "door", then_us + clip * DAY_US, 5);
+    learn_one(baseline, "person", "door", now_us, 5);
+    copy_take(&copy, baseline, 1000);
+    CHECK_NEAR(visits_of(&copy, "door", KIND_PERSON, 60), visits * 0.917 + 1, 0.01);
     CHECK_NEAR(copy.watch.wall_us, now_us, 0);
     CHECK_NEAR(all_hours(baseline), hours, 0);
     /* Time off is no other age. */
