@@ -96,7 +96,8 @@ void judgement_apply(const struct judgement *judgement, struct verdict *verdict)
     mend_end(row->text);
     verdict->score += change;
 
-    if (judgement->verdict == MODEL_REJECTED && verdict->score > LOW_MAX) {
+    if (judgement->verdict == MODEL_REJECTED && judgement->max_change > 0 &&
+        verdict->score > LOW_MAX) {
         row = add_row(verdict, REASON_MODEL_REJECTED, LOW_MAX - verdict->score, judgement);
         snprintf(row->text, sizeof row->text, "the model rejects what was reported: at most %d",
                  LOW_MAX);

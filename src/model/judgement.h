@@ -67,8 +67,8 @@ bool reason_is_model(const struct reason *reason);
 /* verdict is the rules' own, or has had a judgement applied, which then goes; gains the model's
  * rows and the score that results: the sum of the rows. The change is the model's score less the
  * rules', within max_change either way, whether the model is certain or not; of a rejected window
- * it is never upwards, and ends in the low band. Only a judgement that is done changes anything,
- * and nothing changes a verdict without a score. The summary stays the rules'. Pure. */
+ * it is never upwards, and ends in the low band, unless max_change is 0: then it is none. Only a
+ * judgement that is done changes anything, and nothing changes a verdict without a score. The summary stays the rules'. Pure. */
 void judgement_apply(const struct judgement *judgement, struct verdict *verdict);
 
 /* Takes the model's rows out again: the rules' own verdict, byte by byte. */

@@ -29,7 +29,9 @@ static const struct opt llm_rows[] = {
     {"urgent_zones", OPT_LIST(struct llm_conf, urgent_zones, 0, OPT_LIST_MAX),
      .help = "And for whatever enters these zones."},
     {"max_change", OPT_INT(struct llm_conf, max_change, 0, 100), .def = "25", .unit = "points",
-     .help = "How far the language model may move the score of the rules, up or down."},
+     .help =
+         "How far the language model may move the score of the rules, up or down. An event that "
+         "it rejects goes to 29 at most, however far that is; 0 leaves every score alone."},
     {"pictures", OPT_ENUM(struct llm_conf, pictures, pictures_names), .def = "auto",
      .help = "auto: a model that sees is shown up to four pictures of an event; never: text only."},
     {"max_parallel", OPT_INT(struct llm_conf, max_parallel, 0, 64), .def = "0", .unit = "requests",
