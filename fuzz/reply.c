@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     memset(&j, 0, sizeof j);
     j.state = JUDGEMENT_DONE;
     j.max_change = 25;
+    j.rules_score = 50;
     struct err err = {0};
     if (reply_parse((const char *)data, bytes, &list, &j, &err))
         check(&j);

@@ -55,13 +55,38 @@ static struct reason *add_row(struct verdict *verdict, const char *rule, int poi
     return row;
 }
 
+/* What happened after the model was asked is not in what it said. */
+static bool has_risen(const struct judgement *judgement, int rules_score)
+{
+    return judgement->rules_score != SCORE_NONE && rules_score > judgement->rules_score;
+}
+
 static int change_of(const struct judgement *judgement, int rules_score)
 {
     int change = CLAMP(judgement->score, 0, 100) - rules_score;
     if (judgement->verdict == MODEL_REJECTED)
         change = MIN(change, 0); /* what is not there is no reason for alarm */
+    if (has_risen(judgement, rules_score))
+        change = MAX(change, 0);
     int most = CLAMP(judgement->max_change, 0, 100);
     return CLAMP(change, -most, most);
+}
+
+static void say_change(const struct judgement *judgement, int rules_score, struct reason *row)
+{
+    int given = CLAMP(judgement->score, 0, 100);
+    const char *verdict = model_verdict_names[judgement->verdict];
+    bool rejected = judgement->verdict == MODEL_REJECTED;
+    if (has_risen(judgement, rules_score) && (rejected || given < rules_score))
+        snprintf(
+            row->text, sizeof row->text,
+            "the model gave %d (%s) when the rules gave %d; they have risen since, so it lowers "
+            "nothing: %s",
+            given, verdict, judgement->rules_score, judgement->summary);
+    else
+        snprintf(row->text, sizeof row->text, "the model gave %d (%s): %s", given, verdict,
+                 judgement->summary);
+    mend_end(row->text);
 }
 
 static void name_scorer(struct verdict *verdict, const char *model)
@@ -70,6 +95,12 @@ static void name_scorer(struct verdict *verdict, const char *model)
     snprintf(verdict->scorer + used, sizeof verdict->scorer - used, SCORER_JOINT "%s",
              model[0] ? model : "model");
     mend_end(verdict->scorer);
+}
+
+static bool must_be_low(const struct judgement *judgement, int rules_score)
+{
+    return judgement->verdict == MODEL_REJECTED && judgement->max_change > 0 &&
+           !has_risen(judgement, rules_score);
 }
 
 void judgement_apply(const struct judgement *judgement, struct verdict *verdict)
@@ -88,16 +119,13 @@ void judgement_apply(const struct judgement *judgement, struct verdict *verdict)
                  "the reasons above add up to %d; the score ends at %d", sum, verdict->score);
     }
 
-    int change = change_of(judgement, verdict->score);
-    struct reason *row = add_row(verdict, REASON_MODEL, change, judgement);
-    snprintf(row->text, sizeof row->text, "the model gave %d (%s): %s",
-             CLAMP(judgement->score, 0, 100), model_verdict_names[judgement->verdict],
-             judgement->summary);
-    mend_end(row->text);
-    verdict->score += change;
+    int rules_score = verdict->score;
+    struct reason *row = add_row(verdict, REASON_MODEL, change_of(judgement, rules_score),
+                                 judgement);
+    say_change(judgement, rules_score, row);
+    verdict->score += row->points;
 
-    if (judgement->verdict == MODEL_REJECTED && judgement->max_change > 0 &&
-        verdict->score > LOW_MAX) {
+    if (must_be_low(judgement, rules_score) && verdict->score > LOW_MAX) {
         row = add_row(verdict, REASON_MODEL_REJECTED, LOW_MAX - verdict->score, judgement);
         snprintf(row->text, sizeof row->text, "the model rejects what was reported: at most %d",
                  LOW_MAX);
@@ -236,6 +264,8 @@ void judgement_json(struct json *out, const char *key, const struct judgement *j
         json_put_null(out, "score");
     else
         json_int(out, "score", judgement->score);
+    if (done && judgement->rules_score != SCORE_NONE)
+        json_int(out, "rules_score", judgement->rules_score);
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         const char *at = (const char *)judgement + fields[i].offset;
         if (fields[i].bytes > 0)
@@ -408,9 +438,12 @@ static bool get_outcome(const json_t *root, struct judgement *ret, struct err *e
 {
     if (!get_word(root, "state", judgement_state_names, &ret->state, err))
         return false;
-    ret->score = SCORE_NONE;
+    ret->score = ret->rules_score = SCORE_NONE;
     if (ret->state != JUDGEMENT_DONE)
         return true;
+    if (json_object_get(root, "rules_score") &&
+        !get_int(root, "rules_score", 0, 100, &ret->rules_score, err))
+        return false;
     return get_word(root, "verdict", model_verdict_names, &ret->verdict, err) &&
            get_int(root, "score", 0, 100, &ret->score, err);
 }

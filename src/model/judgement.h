@@ -37,11 +37,12 @@ struct claim {
 struct judgement {
     struct uuid id; /* of the run that gave it; zero while waiting */
     struct uuid event;
-    int revision;   /* of the event that was judged */
-    int state;      /* enum judgement_state */
-    int verdict;    /* enum model_verdict */
-    int score;      /* the model's own, 0..100; SCORE_NONE unless done */
-    int max_change; /* how far it may move the rules' score, either way */
+    int revision;    /* of the event that was judged */
+    int state;       /* enum judgement_state */
+    int verdict;     /* enum model_verdict */
+    int score;       /* the model's own, 0..100; SCORE_NONE unless done */
+    int max_change;  /* how far it may move the rules' score, either way */
+    int rules_score; /* of the window that was judged; SCORE_NONE: not known */
     char summary[256];
     char reasoning[1024];
     int claim_count;
@@ -67,8 +68,12 @@ bool reason_is_model(const struct reason *reason);
 /* verdict is the rules' own, or has had a judgement applied, which then goes; gains the model's
  * rows and the score that results: the sum of the rows. The change is the model's score less the
  * rules', within max_change either way, whether the model is certain or not; of a rejected window
- * it is never upwards, and ends in the low band, unless max_change is 0: then it is none. Only a
- * judgement that is done changes anything, and nothing changes a verdict without a score. The summary stays the rules'. Pure. */
+ * it is never upwards, and ends in the low band, unless max_change is 0: then it is none.
+ *
+ * A judgement lowers only what it has seen: where the rules give more now than rules_score, it is
+ * of an earlier window, and what has happened since is not to be hidden. Only a judgement that is
+ * done changes anything, and nothing changes a verdict without a score. The summary stays the
+ * rules'. Pure. */
 void judgement_apply(const struct judgement *judgement, struct verdict *verdict);
 
 /* Takes the model's rows out again: the rules' own verdict, byte by byte. */
@@ -76,9 +81,10 @@ void judgement_undo(struct verdict *verdict);
 
 #define JUDGEMENT_JSON_BYTES_MAX (64 * 1024)
 
-/* {"state", "verdict", "score", "summary", "reasoning", "reason", "model", "build", ...,
+/* {"state", "verdict", "score", "rules_score", "summary", "reasoning", "reason", "model", ...,
  * "claims": [{"text", "evidence": [{"track_id", "at", "at_s", "box", "confidence", "zone",
- * "rule"}]}], ...}. Numbers are written so that they come back bit by bit. */
+ * "rule"}]}], ...}. rules_score is left out where it is not known. Numbers are written so that they
+ * come back bit by bit. */
 void judgement_json(struct json *out, const char *key, const struct judgement *judgement);
 
 /* The reverse, for the store; members it does not know are passed over. ERR_DATA_LOSS if it is not

@@ -190,6 +190,7 @@ static void put_outcome(struct house *h, const struct event *e)
     struct outcome o = {.event = e->id, .revision = e->revision, .end = (int)(dice % 3)};
     o.judgement.id = uuid7_new(&h->ids);
     o.judgement.max_change = 20;
+    o.judgement.rules_score = e->verdict.score;
     STR_COPY(o.judgement.reason, "as the dice fell");
     o.not_before_wall_us = clock_wall_us(&clock_real);
     o.run_count = 1;

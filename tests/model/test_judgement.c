@@ -31,6 +31,7 @@ static struct judgement judged(int verdict, int score, int max_change)
     j.verdict = verdict;
     j.score = score;
     j.max_change = max_change;
+    j.rules_score = SCORE_NONE;
     STR_COPY(j.model, "tiny");
     STR_COPY(j.summary, "Somebody took the parcel.");
     return j;
@@ -212,6 +213,46 @@ static void rows_say_why(void **state)
     CHECK(uuid_is_zero(&row_of(&v, REASON_MODEL)->track));
 }
 
+/* What the rules gave when the model was asked, and what they give now. */
+static void what_has_happened_since_is_not_hidden(void **state)
+{
+    (void)state;
+    static const struct {
+        int seen, now, verdict, score, final;
+    } rows[] = {
+        {65, 65, MODEL_REJECTED, 5, 29},
+        {65, 100, MODEL_REJECTED, 5, 100},
+        {65, 66, MODEL_REJECTED, 100, 66},
+        {65, 40, MODEL_REJECTED, 5, 15},
+        {0, 1, MODEL_REJECTED, 0, 1},
+        {65, 100, MODEL_CONFIRMED, 70, 100},
+        {65, 90, MODEL_UNCERTAIN, 10, 90},
+        {65, 65, MODEL_UNCERTAIN, 10, 40},
+        {65, 70, MODEL_CONFIRMED, 90, 90},
+        {40, 50, MODEL_CONFIRMED, 100, 75},
+        {SCORE_NONE, 100, MODEL_REJECTED, 5, 29},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct verdict v = rules_verdict(&rows[i].now, 1), before = v;
+        struct judgement j = judged(rows[i].verdict, rows[i].score, 25);
+        j.rules_score = rows[i].seen;
+        judgement_apply(&j, &v);
+        print_message("# row %zu: %d\n", i, v.score);
+        CHECK_INT(v.score, rows[i].final);
+        CHECK_INT(sum_of(&v), v.score);
+        judgement_undo(&v);
+        assert_memory_equal(&v, &before, sizeof v);
+    }
+    struct verdict v = rules_verdict((int[]){100}, 1);
+    struct judgement j = judged(MODEL_REJECTED, 5, 25);
+    j.rules_score = 65;
+    judgement_apply(&j, &v);
+    CHECK_STR(row_of(&v, REASON_MODEL)->text,
+              "the model gave 5 (rejected) when the rules gave 65; they have risen since, so it "
+              "lowers nothing: Somebody took the parcel.");
+    CHECK(!row_of(&v, REASON_MODEL_REJECTED));
+}
+
 /* -- stored -- */
 
 static void fill_text(char *text, size_t bytes, unsigned seed)
@@ -244,6 +285,7 @@ static void fill(struct judgement *j, unsigned seed)
     fill_text(j->reasoning, sizeof j->reasoning, seed + 1);
     fill_text(j->build, sizeof j->build, seed + 2);
     j->revision = (int)seed;
+    j->rules_score = (int)(seed % 102) - 1; /* one in a hundred is not known */
     j->dropped_count = 3;
     j->attempts = 2;
     j->prompt_tokens = 12345;
@@ -295,7 +337,7 @@ static void comes_back_bit_by_bit(void **state)
 
     struct judgement waiting, back;
     memset(&waiting, 0, sizeof waiting);
-    waiting.score = SCORE_NONE;
+    waiting.score = waiting.rules_score = SCORE_NONE;
     STR_COPY(waiting.reason, "the model server is down");
     json_reset(&out);
     judgement_json(&out, NULL, &waiting);
@@ -332,6 +374,10 @@ static const struct {
     {"\"score\":50", "\"score\":99999999999999999999"},
     {"\"score\":50", "\"score\":50,\"score\":50"},
     {"\"score\":50,", ""},
+    {"\"rules_score\":64", "\"rules_score\":null"},
+    {"\"rules_score\":64", "\"rules_score\":-1"},
+    {"\"rules_score\":64", "\"rules_score\":101"},
+    {"\"rules_score\":64", "\"rules_score\":\"64\""},
     {"\"attempts\":0", "\"attempts\":4294967297"},
     {"\"claims\":[", "\"claims\":[1,2,3,4,5,6,7,8,9,"},
     {"\"claims\":[", "\"claims\":[{\"text\":\"no evidence\",\"evidence\":[]},"},
@@ -352,6 +398,7 @@ static void damage_is_told(void **state)
 {
     (void)state;
     struct judgement j = judged(MODEL_CONFIRMED, 50, 25), back;
+    j.rules_score = 64;
     j.claim_count = j.claims[0].evidence_count = 1;
     j.claims[0].evidence[0].at = (struct sighting){
         US_PER_S, TIME_UNKNOWN, {0.1f, 0.1f, 0.3f, 0.5f}, 0.5f};
@@ -379,6 +426,23 @@ static void damage_is_told(void **state)
     CHECK(!judgement_parse(deep, JUDGEMENT_JSON_BYTES_MAX, &back, NULL));
     CHECK(!judgement_parse(deep, JUDGEMENT_JSON_BYTES_MAX + 1, &back, NULL));
     free(deep);
+    json_done(&out);
+}
+
+/* Judgements stored before rules_score was kept, and what comes of them again. */
+static void an_old_judgement_is_read(void **state)
+{
+    (void)state;
+    struct judgement j = judged(MODEL_REJECTED, 5, 25), back;
+    struct json out;
+    json_init(&out);
+    judgement_json(&out, NULL, &j);
+    CHECK(!strstr(out.text, "rules_score"));
+    CHECK(judgement_parse(out.text, out.bytes, &back, NULL));
+    CHECK_INT(back.rules_score, SCORE_NONE);
+    struct verdict v = rules_verdict((int[]){90}, 1);
+    judgement_apply(&back, &v);
+    CHECK_INT(v.score, 29);
     json_done(&out);
 }
 
@@ -417,10 +481,12 @@ int main(void)
         cmocka_unit_test(rows_and_score),
         cmocka_unit_test(every_score_stays_in_range),
         cmocka_unit_test(what_changes_nothing),
+        cmocka_unit_test(what_has_happened_since_is_not_hidden),
         cmocka_unit_test(rows_say_why),
         cmocka_unit_test(comes_back_bit_by_bit),
         cmocka_unit_test(broken_text_is_read),
         cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(an_old_judgement_is_read),
         cmocka_unit_test(unknown_members_are_passed_over),
         cmocka_unit_test(names),
     };

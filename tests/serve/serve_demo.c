@@ -245,6 +245,7 @@ static void put_outcome(struct demo *d, struct event *e, enum outcome_end end,
     o.judgement.event = e->id;
     o.judgement.revision = e->revision;
     o.judgement.max_change = 20;
+    o.judgement.rules_score = e->verdict.score;
     STR_COPY(o.judgement.model, "made-up-4b <i>Q4</i>");
     STR_COPY(o.judgement.build, "b6000-1a2b3c4d");
     o.judgement.prompt_tokens = 3051;

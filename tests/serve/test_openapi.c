@@ -234,6 +234,7 @@ static void put_judged_event(struct house *h, struct uuid *ret, enum outcome_end
     j->state = end == OUTCOME_JUDGED ? JUDGEMENT_DONE : JUDGEMENT_FAILED;
     j->score = end == OUTCOME_JUDGED ? 30 : SCORE_NONE;
     j->verdict = MODEL_CONFIRMED;
+    j->rules_score = e->verdict.score;
     j->claim_count = 1;
     j->claims[0] = (struct claim){.text = "seen", .evidence_count = 1, .evidence = {at}};
     if (end == OUTCOME_JUDGED)

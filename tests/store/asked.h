@@ -28,6 +28,7 @@ FIXTURE struct outcome outcome_of(struct fixture *f, const struct event *e, enum
     j->score = 90;
     j->verdict = MODEL_CONFIRMED;
     j->max_change = 15;
+    j->rules_score = e->verdict.score;
     STR_COPY(j->summary, "somebody tries the \"door\"");
     STR_COPY(j->reasoning, "he stays, and comes back");
     STR_COPY(j->model, "small");

@@ -266,6 +266,72 @@ static void a_verdict_stays_while_the_event_goes_on(void **state)
     check_agrees(f);
 }
 
+/* An early "that is nothing" hides nothing that comes later, not even while the server is down. */
+static void an_early_rejection_hides_nothing_later(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    AUTO(event_unref) struct event *first = asking(sample_event(f, "porch"), ASK_NOW, "early");
+    AUTO(event_unref) struct event *second = sample_update(first, false);
+    second->verdict.score = 100;
+    AUTO(event_unref) struct event *third = sample_update(second, false);
+    third->verdict.score = 60;
+    AUTO(event_unref) struct event *last = asking(sample_update(third, true), ASK_QUEUED, "late");
+    last->verdict.score = 100;
+    store_put_event(f->store, event_ref(first));
+    struct outcome o = outcome_of(f, first, OUTCOME_JUDGED);
+    o.judgement.verdict = MODEL_REJECTED;
+    o.judgement.score = 5;
+    store_put_outcome(f->store, &o);
+    store_flush(f->store);
+    CHECK_STR(member(f, &first->id, ".risk_score"), "29");
+    CHECK_STR(member(f, &first->id, ".model.rules_score"), "64");
+    store_put_event(f->store, event_ref(second));
+    store_flush(f->store);
+    CHECK_STR(member(f, &first->id, ".risk_score"), "100");
+    CHECK_STR(member(f, &first->id, ".risk_level"), "critical");
+    CHECK_STR(member(f, &first->id, ".reasons[2].points"), "0");
+    CHECK_STR(member(f, &first->id, ".reasons[3]"), "(none)");
+    store_put_event(f->store, event_ref(third)); /* what it saw is all there is again */
+    store_flush(f->store);
+    CHECK_STR(member(f, &first->id, ".risk_score"), "29");
+    store_put_event(f->store, event_ref(last));
+    store_flush(f->store);
+    CHECK_STR(member(f, &first->id, ".risk_score"), "100");
+    check_agrees(f);
+    /* Of the whole window it is believed. */
+    o = outcome_of(f, last, OUTCOME_JUDGED);
+    o.judgement.verdict = MODEL_REJECTED;
+    store_put_outcome(f->store, &o);
+    store_flush(f->store);
+    CHECK_STR(member(f, &first->id, ".risk_score"), "29");
+    CHECK_STR(member(f, &first->id, ".model.rules_score"), "100");
+    check_agrees(f);
+}
+
+/* One that was stored before it was kept what the rules gave counts as it did. */
+static void an_early_verdict_of_before_counts_as_it_did(void **state)
+{
+    (void)state;
+    AUTO(fixture_free) struct fixture *f = fixture_new();
+    fixture_open(f);
+    AUTO(event_unref) struct event *first = asking(sample_event(f, "porch"), ASK_NOW, "early");
+    AUTO(event_unref) struct event *second = sample_update(first, false);
+    second->verdict.score = 100;
+    store_put_event(f->store, event_ref(first));
+    struct outcome o = outcome_of(f, first, OUTCOME_JUDGED);
+    o.judgement.verdict = MODEL_REJECTED;
+    o.judgement.rules_score = SCORE_NONE;
+    store_put_outcome(f->store, &o);
+    store_put_event(f->store, event_ref(second));
+    store_flush(f->store);
+    CHECK_STR(member(f, &first->id, ".risk_score"), "29");
+    CHECK_STR(member(f, &first->id, ".model.rules_score"), "(none)");
+    CHECK_INT(ask(f, "SELECT count(*) FROM judgement WHERE json LIKE '%rules_score%'"), 0);
+    check_agrees(f);
+}
+
 static void what_was_asked_before_does_not_undo_what_came_later(void **state)
 {
     (void)state;
@@ -704,6 +770,8 @@ int main(void)
         cmocka_unit_test(severe_and_new_ones_come_first),
         cmocka_unit_test(a_verdict_changes_the_event),
         cmocka_unit_test(a_verdict_stays_while_the_event_goes_on),
+        cmocka_unit_test(an_early_rejection_hides_nothing_later),
+        cmocka_unit_test(an_early_verdict_of_before_counts_as_it_did),
         cmocka_unit_test(what_was_asked_before_does_not_undo_what_came_later),
         cmocka_unit_test(what_is_put_off_comes_again),
         cmocka_unit_test(dead_letters_are_listed_and_come_back),

@@ -33,6 +33,7 @@ export interface Judgement {
     state: 'waiting' | 'done' | 'failed';
     verdict: 'uncertain' | 'confirmed' | 'rejected' | null;
     score: number | null;
+    rules_score?: number; // that it saw; of verdicts, but not of those stored by earlier versions
     summary: string;
     reasoning: string;
     reason: string; // why it waits or has failed

@@ -329,6 +329,7 @@ struct inquiry *inquiry_start(const struct inquiry_params *params)
     q->result.judgement = (struct judgement){.event = event->id,
                                              .revision = event->revision,
                                              .score = SCORE_NONE,
+                                             .rules_score = event->verdict.score,
                                              .max_change = params->conf->max_change};
     stream_init(&q->stream);
     evidence_gather(params->window, &q->evidence);

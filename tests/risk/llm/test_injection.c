@@ -388,6 +388,7 @@ static void replies_stay_within_bounds(void **state)
             memset(&verdict, 0, sizeof verdict);
             verdict.reason_count = 1;
             verdict.score = verdict.reasons[0].points = rules;
+            judgement.rules_score = rules;
             judgement_apply(&judgement, &verdict);
             enum risk_level level = risk_level_of(verdict.score);
             if (judgement.verdict == MODEL_REJECTED)
