@@ -19,8 +19,12 @@ const char *const judgement_state_names[] = {"waiting", "done", "failed", NULL};
 bool reason_is_model(const struct reason *reason)
 {
     return strcmp(reason->rule, REASON_MODEL) == 0 ||
-           strcmp(reason->rule, REASON_MODEL_REJECTED) == 0 ||
-           strcmp(reason->rule, REASON_LIMIT) == 0;
+           strcmp(reason->rule, REASON_MODEL_REJECTED) == 0;
+}
+
+bool reason_is_finding(const struct reason *reason)
+{
+    return !reason_is_model(reason) && strcmp(reason->rule, REASON_LIMIT) != 0;
 }
 
 /* Ends a text that was cut before the character that the cut went through. */
@@ -53,6 +57,26 @@ static struct reason *add_row(struct verdict *verdict, const char *rule, int poi
         row->at = verdict->reasons[0].at;
     }
     return row;
+}
+
+static int sum_of_rows(const struct verdict *verdict)
+{
+    int sum = 0;
+    for (int i = 0; i < verdict->reason_count; i++)
+        sum += verdict->reasons[i].points;
+    return sum;
+}
+
+void verdict_balance(struct verdict *verdict)
+{
+    int sum = sum_of_rows(verdict), score = verdict->score;
+    if (score == SCORE_NONE || sum == score || verdict->reason_count == REASONS_MAX)
+        return;
+    struct reason *row = add_row(verdict, REASON_LIMIT, score - sum, &(struct judgement){0});
+    const char *why = score == 100 ? "no score is above 100"
+                      : score == 0 ? "no score is below 0"
+                                   : "the score was cut";
+    snprintf(row->text, sizeof row->text, "the reasons above add up to %d; %s", sum, why);
 }
 
 /* What happened after the model was asked is not in what it said. */
@@ -106,20 +130,14 @@ static bool must_be_low(const struct judgement *judgement, int rules_score)
 void judgement_apply(const struct judgement *judgement, struct verdict *verdict)
 {
     judgement_undo(verdict);
-    if (judgement->state != JUDGEMENT_DONE || verdict->score == SCORE_NONE ||
-        verdict->reason_count > REASONS_MAX - JUDGEMENT_ROWS_MAX)
-        return;
-    int sum = 0;
-    for (int i = 0; i < verdict->reason_count; i++)
-        sum += verdict->reasons[i].points;
-    if (sum != verdict->score) {
-        struct reason *row = add_row(verdict, REASON_LIMIT, verdict->score - sum,
-                                     &(struct judgement){0});
-        snprintf(row->text, sizeof row->text,
-                 "the reasons above add up to %d; the score ends at %d", sum, verdict->score);
-    }
-
     int rules_score = verdict->score;
+    if (judgement->state != JUDGEMENT_DONE || rules_score == SCORE_NONE)
+        return;
+    bool balanced = sum_of_rows(verdict) == rules_score;
+    if (verdict->reason_count + !balanced > REASONS_MAX - JUDGEMENT_ROWS_MAX)
+        return;
+    verdict_balance(verdict);
+
     struct reason *row = add_row(verdict, REASON_MODEL, change_of(judgement, rules_score),
                                  judgement);
     say_change(judgement, rules_score, row);
@@ -139,10 +157,10 @@ void judgement_undo(struct verdict *verdict)
     int kept = 0;
     for (int i = 0; i < verdict->reason_count; i++) {
         const struct reason *row = &verdict->reasons[i];
-        if (!reason_is_model(row))
-            verdict->reasons[kept++] = *row;
-        else if (strcmp(row->rule, REASON_LIMIT) != 0)
+        if (reason_is_model(row))
             verdict->score -= row->points;
+        else
+            verdict->reasons[kept++] = *row;
     }
     int removed = verdict->reason_count - kept;
     if (removed == 0)

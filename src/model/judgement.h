@@ -58,25 +58,31 @@ struct judgement {
     int64_t wall_us;                                /* when it was reached; 0: not yet */
 };
 
-/* Names of the rows that judgement_apply adds; no rule may be called so. */
+/* Names of rows besides those that rules give; no rule may be called so. */
 #define REASON_MODEL          "model"          /* the bounded change */
 #define REASON_MODEL_REJECTED "model-rejected" /* down to the low band */
-#define REASON_LIMIT          "limit"          /* the rules' sum cut to 0..100 before the change */
-#define JUDGEMENT_ROWS_MAX    3                /* a verdict of the rules leaves this much room */
+#define REASON_LIMIT          "limit"          /* the sum of those above, cut to 0..100 */
+#define JUDGEMENT_ROWS_MAX    2                /* a scorer's verdict leaves this much room */
 bool reason_is_model(const struct reason *reason);
+/* Of something that was seen: neither a model's nor the cut. */
+bool reason_is_finding(const struct reason *reason);
+
+/* Rows that do not add up to the score get one more, at the end, that says why; every scorer's
+ * verdict has it. Nothing happens to a verdict without a score, or without room. */
+void verdict_balance(struct verdict *verdict);
 
 /* verdict is the rules' own, or has had a judgement applied, which then goes; gains the model's
- * rows and the score that results: the sum of the rows. The change is the model's score less the
+ * rows and the score that results: the sum of all rows. The change is the model's score less the
  * rules', within max_change either way, whether the model is certain or not; of a rejected window
  * it is never upwards, and ends in the low band, unless max_change is 0: then it is none.
  *
  * A judgement lowers only what it has seen: where the rules give more now than rules_score, it is
  * of an earlier window, and what has happened since is not to be hidden. Only a judgement that is
  * done changes anything, and nothing changes a verdict without a score. The summary stays the
- * rules'. Pure. */
+ * rules'. A verdict stored before scorers balanced theirs is balanced first. Pure. */
 void judgement_apply(const struct judgement *judgement, struct verdict *verdict);
 
-/* Takes the model's rows out again: the rules' own verdict, byte by byte. */
+/* Takes the model's rows out again: the rules' own verdict, byte by byte if it was balanced. */
 void judgement_undo(struct verdict *verdict);
 
 #define JUDGEMENT_JSON_BYTES_MAX (64 * 1024)

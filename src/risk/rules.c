@@ -1,8 +1,13 @@
 #include "risk/rules.h"
 
+#include "model/judgement.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+_Static_assert(RULE_REASONS_MAX + FEEDBACK_ROWS_MAX + 1 + JUDGEMENT_ROWS_MAX <= REASONS_MAX,
+               "rows of rules and of people, the cut, and a model's");
 
 struct firing {
     int points;
@@ -98,6 +103,7 @@ static bool rules_score(void *opaque, const struct event *event, const struct ri
         add_no_reason(event, ret);
     sum += feedback_apply(&facts, ret);
     ret->score = CLAMP(sum, 0, 100);
+    verdict_balance(ret);
     snprintf(ret->scorer, sizeof ret->scorer, "rules %d", priv->set.version);
     facts_summary(&facts, ret->summary, sizeof ret->summary);
     return true;

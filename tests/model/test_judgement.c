@@ -18,6 +18,7 @@ static struct verdict rules_verdict(const int *points, int count)
         sum += points[i];
     }
     v.score = CLAMP(sum, 0, 100);
+    verdict_balance(&v);
     STR_COPY(v.scorer, "rules 1");
     STR_COPY(v.summary, "A person was seen.");
     return v;
@@ -81,7 +82,7 @@ static const struct {
     {{30}, 1, MODEL_REJECTED, 30, 0, 30, NO_ROW, 0, NO_ROW},
     {{100}, 1, MODEL_REJECTED, 0, -1, 100, NO_ROW, 0, NO_ROW},
     {{100}, 1, MODEL_REJECTED, 0, 1, 29, NO_ROW, -1, -70},
-    /* A sum outside 0..100 gets a row of its own first. */
+    /* A sum outside 0..100 has a row of its own before. */
     {{70, 60, 0}, 3, MODEL_CONFIRMED, 80, 25, 80, -30, -20, NO_ROW},
     {{70, 60, 0}, 3, MODEL_CONFIRMED, 100, 25, 100, -30, 0, NO_ROW},
     {{-40, 10}, 2, MODEL_CONFIRMED, 80, 25, 25, 30, 25, NO_ROW},
@@ -168,7 +169,7 @@ static void what_changes_nothing(void **state)
     before = v;
     judgement_apply(&j, &v);
     assert_memory_equal(&v, &before, sizeof v);
-    v = rules_verdict((int[REASONS_MAX]){100, 2, 3}, REASONS_MAX - JUDGEMENT_ROWS_MAX);
+    v = rules_verdict((int[REASONS_MAX]){90, 2, 3}, REASONS_MAX - JUDGEMENT_ROWS_MAX);
     j.verdict = MODEL_REJECTED;
     judgement_apply(&j, &v);
     CHECK_INT(v.reason_count, REASONS_MAX);
@@ -189,7 +190,7 @@ static void rows_say_why(void **state)
         memcpy(j.summary + i, "\xc3\xa4", 2);
     judgement_apply(&j, &v);
     const struct reason *limit = row_of(&v, REASON_LIMIT), *model = row_of(&v, REASON_MODEL);
-    CHECK_STR(limit->text, "the reasons above add up to 120; the score ends at 100");
+    CHECK_STR(limit->text, "the reasons above add up to 120; no score is above 100");
     CHECK_INT(limit->at.pts_us, 1000);
     CHECK_CONTAINS(model->text, "the model gave 12 (rejected): xxx");
     CHECK_INT(model->at.pts_us, 77);
@@ -251,6 +252,40 @@ static void what_has_happened_since_is_not_hidden(void **state)
               "the model gave 5 (rejected) when the rules gave 65; they have risen since, so it "
               "lowers nothing: Somebody took the parcel.");
     CHECK(!row_of(&v, REASON_MODEL_REJECTED));
+}
+
+/* Scorers balance their verdicts; of those stored before, applying does. */
+static void rows_add_up(void **state)
+{
+    (void)state;
+    struct verdict v = rules_verdict((int[]){-10, 5}, 2);
+    CHECK_INT(v.score, 0);
+    CHECK_INT(v.reason_count, 3);
+    CHECK_INT(v.reasons[2].points, 5);
+    CHECK_STR(v.reasons[2].rule, REASON_LIMIT);
+    CHECK_STR(v.reasons[2].text, "the reasons above add up to -5; no score is below 0");
+    CHECK_INT(v.reasons[2].at.pts_us, v.reasons[0].at.pts_us);
+    struct verdict balanced = v, old = v;
+    verdict_balance(&v);
+    assert_memory_equal(&v, &balanced, sizeof v);
+
+    memset(&old.reasons[2], 0, sizeof old.reasons[2]);
+    old.reason_count = 2;
+    struct judgement j = judged(MODEL_CONFIRMED, 20, 25);
+    judgement_apply(&j, &old);
+    judgement_apply(&j, &v);
+    assert_memory_equal(&v, &old, sizeof v);
+    CHECK_INT(sum_of(&v), 20);
+    judgement_undo(&v);
+    assert_memory_equal(&v, &balanced, sizeof v);
+
+    v.score = SCORE_NONE;
+    v.reason_count = 0;
+    verdict_balance(&v);
+    CHECK_INT(v.reason_count, 0);
+    int many[REASONS_MAX + 1] = {500};
+    v = rules_verdict(many, REASONS_MAX);
+    CHECK_INT(v.reason_count, REASONS_MAX); /* no room */
 }
 
 /* -- stored -- */
@@ -469,7 +504,10 @@ static void names(void **state)
     CHECK(!model_verdict_names[MODEL_REJECTED + 1]);
     CHECK_STR(judgement_state_names[JUDGEMENT_FAILED], "failed");
     CHECK(!judgement_state_names[JUDGEMENT_FAILED + 1]);
-    CHECK(reason_is_model(&(struct reason){.rule = REASON_LIMIT}));
+    CHECK(!reason_is_model(&(struct reason){.rule = REASON_LIMIT}));
+    CHECK(!reason_is_finding(&(struct reason){.rule = REASON_LIMIT}));
+    CHECK(!reason_is_finding(&(struct reason){.rule = REASON_MODEL}));
+    CHECK(reason_is_finding(&(struct reason){.rule = "limits"}));
     CHECK(reason_is_model(&(struct reason){.rule = REASON_MODEL}));
     CHECK(reason_is_model(&(struct reason){.rule = REASON_MODEL_REJECTED}));
     CHECK(!reason_is_model(&(struct reason){.rule = "models"}));
@@ -482,6 +520,7 @@ int main(void)
         cmocka_unit_test(every_score_stays_in_range),
         cmocka_unit_test(what_changes_nothing),
         cmocka_unit_test(what_has_happened_since_is_not_hidden),
+        cmocka_unit_test(rows_add_up),
         cmocka_unit_test(rows_say_why),
         cmocka_unit_test(comes_back_bit_by_bit),
         cmocka_unit_test(broken_text_is_read),

@@ -118,7 +118,7 @@ static void own_rules_replace_the_built_in_ones(void **state)
     static const struct {
         int people, dogs, score, reasons;
     } cases[] = {
-        {1, 0, 40, 1}, {2, 0, 80, 2}, {4, 0, 100, 3}, {1, 1, 10, 2}, {0, 1, 0, 1}, {0, 0, 0, 1},
+        {1, 0, 40, 1}, {2, 0, 80, 2}, {4, 0, 100, 4}, {1, 1, 10, 2}, {0, 1, 0, 2}, {0, 0, 0, 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct stage stage;

@@ -10,6 +10,7 @@ static void the_rules_verdict_comes_back(void **state)
     (void)state;
     AUTO(fixture_free) struct fixture *f = fixture_new();
     AUTO(event_unref) struct event *e = sample_event(f, "porch");
+    verdict_balance(&e->verdict);
     struct verdict rules = e->verdict;
     struct outcome o = outcome_of(f, e, OUTCOME_JUDGED);
     run_done(&o.runs[0]);
@@ -25,7 +26,8 @@ static void the_rules_verdict_comes_back(void **state)
     CHECK(verdict_parse_rules(j.text, j.bytes, &verdict));
     CHECK_INT(verdict.score, 64);
     CHECK_STR(verdict.scorer, "rules 1");
-    CHECK_INT(verdict.reason_count, 1);
+    CHECK_INT(verdict.reason_count, 2);
+    CHECK_STR(verdict.reasons[1].rule, REASON_LIMIT); /* the rules' own, it stays */
     const struct reason *r = &verdict.reasons[0];
     CHECK_STR(r->rule, "entry_zone");
     CHECK_STR(r->text, "person in front door");
@@ -46,6 +48,34 @@ static void the_rules_verdict_comes_back(void **state)
 
 #define REASON(members) "{\"scorer\":\"r\",\"risk_score\":5,\"reasons\":[{" members "}]}"
 #define EVIDENCE        "\"evidence\":{\"track_id\":null,\"at\":null,\"at_s\":0,\"box\":null}"
+
+/* A verdict stored by itself before scorers balanced theirs, and one stored with a model's rows. */
+static void verdicts_of_before_come_back(void **state)
+{
+    (void)state;
+    static const char *const stored[] = {
+        "{\"scorer\":\"rules 2\",\"risk_score\":100,\"rules_score\":100,\"reasons\":["
+        "{\"rule\":\"a\",\"points\":130,\"text\":\"t\"," EVIDENCE "}]}",
+        "{\"scorer\":\"rules 2 + tiny\",\"risk_score\":90,\"rules_score\":100,\"reasons\":["
+        "{\"rule\":\"a\",\"points\":130,\"text\":\"t\"," EVIDENCE "},"
+        "{\"rule\":\"limit\",\"points\":-30,\"text\":\"t\"," EVIDENCE "},"
+        "{\"rule\":\"model\",\"points\":-10,\"text\":\"t\"," EVIDENCE "}]}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(stored); i++) {
+        struct verdict verdict;
+        CHECK(verdict_parse_rules(stored[i], strlen(stored[i]), &verdict));
+        CHECK_INT(verdict.score, 100);
+        CHECK_STR(verdict.scorer, "rules 2");
+        CHECK_INT(verdict.reason_count, i + 1);
+        struct judgement judgement = {
+            .state = JUDGEMENT_DONE, .score = 80, .max_change = 25, .rules_score = SCORE_NONE};
+        judgement_apply(&judgement, &verdict);
+        CHECK_INT(verdict.score, 80);
+        CHECK_INT(verdict.reason_count, 3);
+        CHECK_INT(verdict.reasons[1].points, -30);
+        CHECK_INT(verdict.reasons[2].points, -20);
+    }
+}
 
 static void what_no_store_wrote_is_refused(void **state)
 {
@@ -108,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rules_verdict_comes_back),
+        cmocka_unit_test(verdicts_of_before_come_back),
         cmocka_unit_test(what_no_store_wrote_is_refused),
         cmocka_unit_test(more_reasons_than_there_may_be_are_refused),
     };

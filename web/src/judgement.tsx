@@ -81,6 +81,7 @@ export function WhyTable(looking: Looking) {
     const rules = event.reasons.filter((row) => !ROWS_OF_MODEL.includes(row.rule));
     const later = event.reasons.filter((row) => ROWS_OF_MODEL.includes(row.rule));
     rules.sort((a, b) => Math.abs(b.points) - Math.abs(a.points));
+    const judged = later.some((row) => row.rule !== 'limit');
     const subtotal = event.rules_score ?? sum(rules);
     const cut = event.risk_score !== null && later.length === 0 && sum(rules) !== event.risk_score;
     const row = (reason: Reason, i: number) => <Row key={i} {...looking} reason={reason} />;
@@ -94,7 +95,7 @@ export function WhyTable(looking: Looking) {
                 </li>
             )}
             {later.filter((reason) => reason.rule === 'limit').map(row)}
-            {later.length > 0 && <Total score={subtotal} words="by the rules" />}
+            {judged && <Total score={subtotal} words="by the rules" />}
             {later.filter((reason) => reason.rule !== 'limit').map(row)}
             {event.risk_score !== null && (
                 <Total score={event.risk_score} words={`in the end: ${event.risk_level}`} />
@@ -106,7 +107,7 @@ export function WhyTable(looking: Looking) {
 const verdicts = {
     confirmed: 'It agrees with what the rules report.',
     uncertain: 'What it was told does not settle the matter.',
-    rejected: 'It holds what the rules report to be nothing: the event cannot score above 29.',
+    rejected: 'It holds what the rules report to be nothing.',
 };
 
 function Claims({ judgement, ...looking }: Looking & { judgement: Judgement }) {

@@ -63,7 +63,7 @@ int evidence_rank_tracks(const struct window *window, int ret[EVENT_TRACKS_MAX])
     for (int i = 0; i < event->verdict.reason_count; i++) {
         const struct reason *reason = &event->verdict.reasons[i];
         int track = track_of(event, &reason->track);
-        if (track >= 0 && !reason_is_model(reason))
+        if (track >= 0 && reason_is_finding(reason))
             ranked[track].points += abs(CLAMP(reason->points, -100, 100));
     }
     qsort(ranked, (size_t)event->track_count, sizeof *ranked, by_strength);
@@ -190,7 +190,7 @@ static void add_rules(struct gathering *g)
 {
     for (int i = 0; i < g->event->verdict.reason_count; i++) {
         const struct reason *reason = &g->event->verdict.reasons[i];
-        if (reason_is_model(reason))
+        if (!reason_is_finding(reason))
             continue;
         int track = track_of(g->event, &reason->track);
         int weight = 1000 + abs(CLAMP(reason->points, -100, 100));

@@ -201,7 +201,7 @@ static void put_rules(struct json *out, const struct window *window,
     json_begin_array(out, "reasons");
     for (int i = 0; i < verdict->reason_count; i++) {
         const struct reason *reason = &verdict->reasons[i];
-        if (reason_is_model(reason))
+        if (!reason_is_finding(reason))
             continue;
         json_begin_object(out, NULL);
         outside_json(out, "rule", reason->rule);
