@@ -35,13 +35,18 @@ bool owner_read_line(const char *line, int port, unsigned *ret_uid)
     return true;
 }
 
+bool owner_is_service(unsigned uid)
+{
+    return uid < OWNER_PEOPLE_FROM || (uid >= OWNER_DYNAMIC_FROM && uid <= OWNER_DYNAMIC_TO);
+}
+
 static bool has_stranger(const char *path, int port, unsigned self, unsigned *ret_uid)
 {
     char line[512];
     unsigned uid;
     AUTO(close_file) FILE *file = fopen(path, "re");
     while (file && fgets(line, sizeof line, file)) {
-        if (!owner_read_line(line, port, &uid) || uid == self || uid < OWNER_PEOPLE_FROM)
+        if (!owner_read_line(line, port, &uid) || uid == self || owner_is_service(uid))
             continue;
         *ret_uid = uid;
         return true;

@@ -5,8 +5,12 @@
 
 #include "base/base.h"
 
-/* Accounts below are the machine's own: root and the services that root has installed. */
-#define OWNER_PEOPLE_FROM 1000
+/* Accounts of the machine itself, root and the services that root has installed, are below the
+ * first, or in the range that systemd gives to services without an account of their own. */
+#define OWNER_PEOPLE_FROM  1000
+#define OWNER_DYNAMIC_FROM 61184
+#define OWNER_DYNAMIC_TO   65519
+bool owner_is_service(unsigned uid);
 
 /* Whether a line of /proc/net/tcp or tcp6 is a program that waits for connections to 127.0.0.1 at
  * this port, and whose. */

@@ -54,6 +54,19 @@ static void lines_are_read(void **state)
     }
 }
 
+static void services_are_no_strangers(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned uid;
+        bool service;
+    } rows[] = {{0, true},     {33, true},    {999, true},    {1000, false},  {60000, false},
+                {61184, true}, {65519, true}, {65520, false}, {65534, false}, {~0u, false}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (owner_is_service(rows[i].uid) != rows[i].service)
+            fail_msg("%u", rows[i].uid);
+}
+
 static void a_listener_is_seen_with_its_owner(void **state)
 {
     (void)state;
@@ -79,7 +92,7 @@ static void a_listener_is_seen_with_its_owner(void **state)
         int port = ntohs(is_v6 ? at6.sin6_port : at4.sin_port);
         unsigned uid = 0, self = geteuid() + (unsigned)rows[i].more;
         /* The machine's own accounts are nobody's. */
-        bool stranger = rows[i].stranger && geteuid() >= OWNER_PEOPLE_FROM;
+        bool stranger = rows[i].stranger && !owner_is_service(geteuid());
         CHECK(owner_is_stranger(port, self, &uid) == stranger);
         CHECK_INT(uid, stranger ? geteuid() : 0);
         close(fd);
@@ -91,6 +104,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_read),
+        cmocka_unit_test(services_are_no_strangers),
         cmocka_unit_test(a_listener_is_seen_with_its_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
