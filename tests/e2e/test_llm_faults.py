@@ -161,7 +161,7 @@ def away_for_an_hour():
     back = None
     try:
         wait_for('server', house.ready, 20)
-        double.mode(always='stall')
+        double.mode(always='hang')  # one that stalls would end its reply as the server stops
         house.tell('put', 4)
         wait_for('a question', lambda: double.state()['active'], 10)
         double.stop()
