@@ -92,7 +92,7 @@ static bool print_item(struct store_reader *reader, const struct windows_zone *z
 }
 
 static bool print_page(struct store_reader *reader, const struct windows_zone *zone,
-                       struct uuid *cursor, struct err *err)
+                       struct uuid *cursor, int *count, struct err *err)
 {
     struct json j;
     struct uuid next = {0};
@@ -103,6 +103,7 @@ static bool print_page(struct store_reader *reader, const struct windows_zone *z
     json_t *root = ok ? json_loadb(j.text, j.bytes, 0, NULL) : NULL;
     size_t index;
     const json_t *item;
+    *count += (int)json_array_size(json_object_get(root, "items"));
     json_array_foreach(json_object_get(root, "items"), index, item)
         ok = ok && print_item(reader, zone, item, err);
     json_decref(root);
@@ -127,8 +128,11 @@ int cli_feedback(int argc, char **argv)
     code = EXIT_OK;
     bool ok = windows_load_config(args.config, "", "", &config, &code, &err) &&
               store_reader_look(args.data[0] ? args.data : config.store.path, &reader, &err);
+    int count = 0;
     do
-        ok = ok && print_page(reader, &zone, &cursor, &err);
+        ok = ok && print_page(reader, &zone, &cursor, &count, &err);
     while (ok && !uuid_is_zero(&cursor));
+    if (ok && count == 0)
+        fputs("hsi: nobody has said anything about an event yet\n", stderr);
     return ok ? EXIT_OK : code == EXIT_OK ? args_fail(&err) : code;
 }

@@ -78,10 +78,17 @@ static bool load_demo(struct config *config)
 {
     AUTO(free_ptr) struct conf_errors *errors = NEW(struct conf_errors);
     const struct embedded *demo = &embedded_demo[0];
-    if (conf_parse(demo->name, (const char *)demo->data, demo->bytes, &config_section, config, NULL,
-                   errors))
+    if (!conf_parse(demo->name, (const char *)demo->data, demo->bytes, &config_section, config,
+                    NULL, errors)) {
+        conf_errors_print(stderr, errors);
+        return false;
+    }
+    /* A drawn street has no business among the events of a home. */
+    struct err err = {0};
+    char *path = config->store.path;
+    if (store_default_dir("hsi-demo", path, sizeof config->store.path, &err))
         return true;
-    conf_errors_print(stderr, errors);
+    args_fail(&err);
     return false;
 }
 

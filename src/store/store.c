@@ -135,30 +135,30 @@ static void store_main(void *arg)
 
 /* --- any thread --- */
 
-static bool default_dir(char out[STORE_DIR_BYTES], struct err *err)
+bool store_default_dir(const char *name, char *out, size_t bytes, struct err *err)
 {
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
     int n;
     if (state && state[0] == '/') {
-        n = snprintf(out, STORE_DIR_BYTES, "%s/hsi", state);
+        n = snprintf(out, bytes, "%s/%s", state, name);
     } else if (home && home[0] == '/') {
-        n = snprintf(out, STORE_DIR_BYTES, "%s/.local/state/hsi", home);
+        n = snprintf(out, bytes, "%s/.local/state/%s", home, name);
     } else {
         err_set(err, ERR_INVALID, "no store path, and no home directory to put one in");
         err_hint(err, "set store.path, or XDG_STATE_HOME");
         return false;
     }
-    if (n >= STORE_DIR_BYTES)
-        return err_set(err, ERR_INVALID, "the state directory's path is longer than %d bytes",
-                       STORE_DIR_BYTES - 1);
+    if ((size_t)n >= bytes)
+        return err_set(err, ERR_INVALID, "the state directory's path is longer than %zu bytes",
+                       bytes - 1);
     return true;
 }
 
 bool store_dir(const char *configured, char out[STORE_DIR_BYTES], struct err *err)
 {
     if (!configured || !configured[0])
-        return default_dir(out, err);
+        return store_default_dir("hsi", out, STORE_DIR_BYTES, err);
     return str_copy(out, STORE_DIR_BYTES, configured) ||
            err_set(err, ERR_INVALID, "the directory's path is longer than %d bytes",
                    STORE_DIR_BYTES - 1);

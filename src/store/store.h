@@ -26,6 +26,9 @@ struct store_conf {
 };
 extern const struct section store_section;
 
+/* Where a store of that name is kept when no path is configured. */
+NODISCARD bool store_default_dir(const char *name, char *out, size_t bytes, struct err *err);
+
 struct store;
 
 struct store_params {

@@ -196,7 +196,13 @@ export function ModelPart(looking: Looking) {
     return (
         <section class="model-part" aria-labelledby="model-title" tabIndex={-1} ref={section}>
             <h3 id="model-title">Language model</h3>
-            {!judgement && <p class="quiet">It was not asked about this event.</p>}
+            {!judgement && (
+                <p class="quiet">
+                    {event.state === 'open'
+                        ? 'It is asked when the event ends.'
+                        : 'It was not asked about this event.'}
+                </p>
+            )}
             {judgement?.state === 'waiting' && (
                 <p>
                     <span class="state connecting">Waiting</span>{' '}

@@ -395,7 +395,7 @@ static void count_jobs(struct judge *j)
     struct err err;
     if (!store_count_jobs(j->reader, &counts, &err))
         return;
-    j->work.waiting = counts.waiting;
+    j->work.waiting = MAX(counts.waiting - running_count(j), 0); /* their jobs are still there */
     j->work.dead = counts.dead;
 }
 
