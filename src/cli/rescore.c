@@ -148,6 +148,18 @@ static bool ask_again(struct rescore *r, const struct window *window, struct err
     return true;
 }
 
+/* By the text, where it was kept: rules may be changed without a new version. */
+static bool is_of_other_rules(const struct rescore *r, const struct window *window,
+                              const char *scorer)
+{
+    static const uint8_t unknown[sizeof window->rules_sha256];
+    uint8_t sha256[sizeof window->rules_sha256];
+    if (memcmp(window->rules_sha256, unknown, sizeof unknown) == 0)
+        return strcmp(window->rules, scorer) != 0;
+    scorer_sha256(r->scorer, sha256);
+    return memcmp(window->rules_sha256, sha256, sizeof sha256) != 0;
+}
+
 static bool rescore_window(struct rescore *r, const struct blob *packed, struct err *err)
 {
     AUTO(blob_unref) struct blob *text = NULL;
@@ -160,7 +172,7 @@ static bool rescore_window(struct rescore *r, const struct blob *packed, struct 
     if (!scorer_score(r->scorer, window->event, &window->context, verdict, err))
         return false;
     r->events++;
-    r->other_rules += strcmp(window->rules, verdict->scorer) != 0;
+    r->other_rules += is_of_other_rules(r, window, verdict->scorer);
     if (verdict->score != window->score) {
         r->differ++;
         note(r, &window->event->id, "the rules give", window->score, verdict->score);

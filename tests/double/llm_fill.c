@@ -1,7 +1,9 @@
 /* Fills a store with the windows of an evaluation set, scored by the rules, as events that ask a
  * language model; and says what that cost.
  *
- *     llm_fill DIR SET.jsonl COUNT */
+ *     llm_fill DIR SET.jsonl COUNT [unhashed]
+ *
+ * unhashed: as programs did that did not say by which text of rules they scored. */
 #include "risk/risk.h"
 #include "risk/window.h"
 #include "store/store.h"
@@ -15,6 +17,7 @@ struct fill {
     struct uuid_gen ids;
     struct store *store;
     struct scorer *scorer;
+    uint8_t rules_sha256[32];
     int64_t score_us, write_us, pack_us, put_us; /* CPU time of this thread */
     int64_t json_bytes, packed_bytes;
     int count;
@@ -57,10 +60,9 @@ static void put_line(struct fill *f, const char *line, size_t bytes)
     int64_t at_us = cpu_us();
     check(scorer_score(f->scorer, e, &window->context, &e->verdict, &err), &err);
     lap(&f->score_us, &at_us);
-    static const uint8_t no_hash[32];
     AUTO(json_done) struct json j;
     json_init(&j);
-    window_json(&j, e, &window->context, e->verdict.scorer, no_hash, window->timezone);
+    window_json(&j, e, &window->context, e->verdict.scorer, f->rules_sha256, window->timezone);
     lap(&f->write_us, &at_us);
     e->window = blob_compress(j.text, j.bytes);
     lap(&f->pack_us, &at_us);
@@ -83,7 +85,8 @@ static void print(const struct fill *f)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
+    bool unhashed = argc == 5 && strcmp(argv[4], "unhashed") == 0;
+    if (argc != 4 && !unhashed)
         return 2;
     struct err err = {0};
     struct fill f = {.ids = {.clock = &clock_real}};
@@ -94,6 +97,8 @@ int main(int argc, char **argv)
     STR_COPY(store_conf.path, argv[1]);
     struct log_sink *sink = log_sink_new(2, LOG_WARN, &clock_real);
     check(scorer_open(&scorer_rules, &risk_conf, &f.scorer, &err), &err);
+    if (!unhashed)
+        scorer_sha256(f.scorer, f.rules_sha256);
     struct store_params params = {.conf = &store_conf, .clock = &clock_real, .log = log_root(sink)};
     check(store_open(&params, &f.store, &err), &err);
     FILE *set = fopen(argv[2], "re");
