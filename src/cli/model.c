@@ -301,8 +301,11 @@ int cli_model(int argc, char **argv)
 {
     static const char *const names[] = {"install", "list", "test", NULL};
     static int (*const functions[])(int, char **) = {model_install, model_list, model_test};
-    const char *usage = "usage: hsi model install FILE|URL\n       hsi model list\n"
-                        "       hsi model test MODEL IMAGE [--output annotated.jpg]\n";
+    const char *usage =
+        "usage: hsi model install FILE|URL\n       hsi model list\n"
+        "       hsi model test MODEL IMAGE [--output annotated.jpg]\n\n"
+        "These are detection models. A language model runs in a server of its own:\n"
+        "docs/language-model.md tells which, and how to start it.\n";
     if (argc < 2) {
         fputs(usage, stderr);
         return EXIT_WRONG;

@@ -27,7 +27,7 @@ export function modelState({ server, breaker }: LanguageModel): ModelState {
         case 'down':
             return unwell('Down', why || 'its server does not answer');
         case 'denied':
-            return unwell('Refuses the key', why || 'correct risk.llm.key in the configuration');
+            return unwell('Refuses the key', why || 'correct risk.llm.api_key in the configuration');
         case 'unfit':
             return unwell('Cannot be used', `${name}${why && `: ${why}`}`);
         case 'off':

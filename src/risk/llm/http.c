@@ -245,6 +245,9 @@ struct http_request *http_start(struct http *http, const struct http_call *call)
     curl_easy_setopt(r->easy, CURLOPT_URL, url);
     if (call->body) {
         curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_bytes);
+        /* llama-server ends its connection behind every stream: one that is used again may be gone
+         * when the next question goes out. */
+        curl_easy_setopt(r->easy, CURLOPT_FORBID_REUSE, 1L);
         curl_easy_setopt(r->easy, CURLOPT_COPYPOSTFIELDS, call->body);
     }
     CURLMcode code = curl_multi_add_handle(http->multi, r->easy);
