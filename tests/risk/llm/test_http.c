@@ -256,7 +256,11 @@ static void what_is_sent(void **state)
     start(http, &got, PATIENCE, NULL);
     finish(http, &got);
     CHECK_CONTAINS(peer.request, "GET /v1/x HTTP/1.1\r\n");
-    CHECK_INT(peer.connections, 1); /* the same one serves again */
+    CHECK_INT(peer.connections, 2); /* that of a question is not used again, */
+    got = (struct got){0};
+    start(http, &got, PATIENCE, NULL);
+    finish(http, &got);
+    CHECK_INT(peer.connections, 2); /* any other is */
     http_close(&http);
     http = open_http(peer.url, "", PATIENCE);
     got = (struct got){0};
