@@ -5,6 +5,8 @@ import collections
 import contextlib
 import json
 import os
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import urllib.error
 import urllib.request
 
 import llama
+from daemon import Daemon as CameraHouse
 from tap import HSI, SLOW, Skip, case, clean_environment, data, end, folder, run, wait_for
 
 FILL = os.environ.get('LLM_FILL', '')
@@ -217,6 +220,34 @@ def switched_off():
     daemon.request('POST', '/api/llm/jobs/requeue', {})
     wait_for('all to wait', lambda: all(e['model']['state'] == 'waiting' for e in daemon.events()), 30)
     daemon.stop()
+
+
+@case('a server that is configured no more, and not found, is not waited for')
+def forgotten():
+    for port in (8080, 11434, 8000):
+        with socket.socket() as probe:
+            if probe.connect_ex(('127.0.0.1', port)) == 0:
+                raise Skip(f'somebody listens at port {port}')
+
+    def configure(url):
+        with open(path, 'w', encoding='utf-8') as f:
+            json.dump({'detect': {'model': 'demo'}, 'cameras': {'street': {'url': 'scene'}},
+                       'risk': {'llm': {'url': url, 'urgent_labels': ['person', 'motion']}}}, f)
+
+    def urgent():
+        return {e['id']: e for e in house.events() if any(t['label'] in ('person', 'motion') for t in e['tracks'])}
+
+    path = os.path.join(folder(), 'hsi.yaml')
+    configure(f'http://127.0.0.1:{llama.free_port()}')
+    house = CameraHouse(path, folder())
+    wait_for('a question', lambda: any(e['model'] for e in urgent().values()), 90)
+    configure('')
+    house.process.send_signal(signal.SIGHUP)
+    wait_for('the reload', lambda: 'configuration reloaded' in house.err.text, 30)
+    before = set(urgent())
+    wait_for('another event', lambda: set(urgent()) - before, 120)
+    assert all(e['model'] is None for key, e in urgent().items() if key not in before), urgent()
+    end(house.process)
 
 
 @case('feedback is taken, shown, listed and taken back')
