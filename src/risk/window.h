@@ -36,7 +36,7 @@ struct window_label {
 NODISCARD bool window_parse_line(const char *json, size_t bytes, struct window **ret,
                                  struct window_label *ret_label, struct err *err);
 
-/* A window that was really seen as such a line; boxes are lost, what they meant is kept. note may be
- * NULL. In the process's time zone. */
+/* A window that was really seen as such a line; boxes are lost, what they meant is kept. note may
+ * be NULL. In the process's time zone. */
 void window_line_json(struct json *out, const struct window *window,
                       const struct window_label *label, const char *note);

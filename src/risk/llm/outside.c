@@ -81,7 +81,7 @@ void outside_json(struct json *out, const char *key, const char *text)
     char quoted[6 * OUTSIDE_BYTES_MAX + 16]; /* no byte becomes more than six */
     size_t used = 0, n;
     quoted[used++] = '"';
-    for (size_t at = 0; text[at] && at < OUTSIDE_BYTES_MAX; at += n) {
+    for (size_t at = 0; at < OUTSIDE_BYTES_MAX && text[at]; at += n) {
         uint32_t c;
         n = decode(text + at, &c);
         if (c == REPLACEMENT) {
