@@ -259,7 +259,7 @@ def feedback():
     said = daemon.request('PUT', f'/api/events/{event}/feedback', {'kind': 'too_hihg'})
     assert said['status'] == 400 and 'too_high' in said['hint'], said
     said = daemon.request('PUT', f'/api/events/{event}/feedback', {'kind': 'too_high', 'note': 'the postman'})
-    assert said['kind'] == 'too_high', said
+    assert said['feedback']['kind'] == 'too_high', said
     wait_for('feedback', lambda: daemon.get(f'/api/events/{event}')['feedback'], 10)
     shown = daemon.get(f'/api/events/{event}')['feedback']
     assert shown['kind'] == 'too_high' and shown['note'] == 'the postman', shown
